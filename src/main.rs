@@ -1,0 +1,3 @@
+//! Arguments, exit codes and printed errors; everything else is in the library.
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! What one router decides; pure given its inputs.
+
+mod params;
+
+pub use params::RouterParams;
