@@ -1,1 +1,15 @@
-//! net
+//! Sockets: the shell around glommio. Everything above speaks of streams, buffers and deadlines.
+
+mod buffer;
+mod connect;
+mod deadline;
+mod listener;
+mod ring_flags;
+mod stream;
+
+pub use buffer::{Buffers, ReadBuffer};
+pub use connect::connect;
+pub use deadline::{Deadlines, Expired};
+pub use listener::{Listener, bind};
+pub use ring_flags::{RingCounts, ring_counts};
+pub use stream::Stream;
