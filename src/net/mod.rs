@@ -4,6 +4,7 @@ mod buffer;
 mod connect;
 mod deadline;
 mod listener;
+mod notify;
 mod ring_flags;
 mod stream;
 
@@ -11,5 +12,6 @@ pub use buffer::{Buffers, ReadBuffer};
 pub use connect::connect;
 pub use deadline::{Deadlines, Expired};
 pub use listener::{Listener, bind};
+pub use notify::Notify;
 pub use ring_flags::{RingCounts, ring_counts};
 pub use stream::Stream;

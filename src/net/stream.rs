@@ -3,7 +3,7 @@
 use super::{Buffers, ReadBuffer};
 use futures_lite::io::{AsyncRead, AsyncWrite};
 use glommio::net::TcpStream;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -17,12 +17,13 @@ pub struct Stream {
     /// Borrowed within one poll only, so that both directions can be polled by one task.
     inner: RefCell<TcpStream>,
     descriptor: RawFd,
+    resets: Cell<bool>,
 }
 
 impl Stream {
     pub(super) fn new(inner: TcpStream) -> Self {
         let descriptor = inner.as_raw_fd();
-        Self { inner: RefCell::new(inner), descriptor }
+        Self { inner: RefCell::new(inner), descriptor, resets: Cell::new(false) }
     }
 
     /// Reads into `into`, whose unread bytes stay below `limit`. Zero bytes read is the peer's end.
@@ -123,6 +124,7 @@ impl Stream {
         let socket = unsafe { BorrowedFd::borrow_raw(self.descriptor) };
         // A socket that is gone already needs no reset.
         let _ = socket2::SockRef::from(&socket).set_linger(Some(std::time::Duration::ZERO));
+        self.resets.set(true);
     }
 
     /// The address of this side.
@@ -149,8 +151,10 @@ impl Stream {
 
 impl Drop for Stream {
     /// A readiness poll in the ring keeps the socket open until the ring has cancelled it; shutting it down
-    /// first lets the peer see the end now.
+    /// first lets the peer see the end now. (A reset must not be preceded by that orderly end.)
     fn drop(&mut self) {
-        self.shut(libc::SHUT_RDWR);
+        if !self.resets.get() {
+            self.shut(libc::SHUT_RDWR);
+        }
     }
 }
