@@ -81,6 +81,17 @@ impl Client {
         }
     }
 
+    /// All addresses that are known, printed.
+    #[must_use]
+    pub fn print_all(&self) -> Vec<String> {
+        match &*self.addresses.borrow() {
+            Addresses::Known(known) => {
+                known.iter().map(|destination| self.print(destination.address())).collect()
+            }
+            Addresses::Pending | Addresses::Failed(_) => Vec::new(),
+        }
+    }
+
     /// Takes over what discovery has published since the last time, if anything.
     pub fn refresh(&self) {
         let Host::Name(name) = &self.host else { return };

@@ -1,1 +1,5 @@
-//! interpreter
+//! From a dtab and a path to bound names.
+
+mod cache;
+
+pub use cache::Cache;

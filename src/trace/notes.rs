@@ -81,6 +81,17 @@ impl Notes {
         self.bytes.clear();
     }
 
+    /// How much is recorded, to come back to with [`Notes::truncate`].
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Forgets what was recorded since [`Notes::len`] was `length`.
+    pub fn truncate(&mut self, length: usize) {
+        self.bytes.truncate(length);
+    }
+
     /// Whether nothing is recorded.
     #[must_use]
     pub fn is_empty(&self) -> bool {
