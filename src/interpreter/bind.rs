@@ -1,8 +1,9 @@
-//! Binding: delegates a path through a dtab and the namers until only bound names are left. Runs on a cache miss;
-//! `cache.rs` keeps what it finds.
+//! Binding: delegates a path through a dtab and the namers until only bound names are left. Runs on a cache
+//! miss; `cache.rs` keeps what it finds.
 //!
-//! Whoever can choose a name (any `Host` header) or a dtab (an override) chooses how much work this is, so besides
-//! the depth of Linkerd's recursion everything that can grow has a limit ([`BindLimits`]): work, stack and result.
+//! Whoever can choose a name (any `Host` header) or a dtab (an override) chooses how much work this is, so
+//! besides the depth of Linkerd's recursion everything that can grow has a limit ([`BindLimits`]): work,
+//! stack and result.
 
 use crate::name::{Bound, Dtab, Match, NameTree, Path, Weighted};
 use crate::namer::{Answer, Name, NamerError};
@@ -36,8 +37,8 @@ pub fn bind_within(
 pub struct BindLimits {
     /// Lookups in a row, the one that a namer answers included. Linkerd's is 100.
     pub depth: usize,
-    /// Trees inside trees, over all lookups in a row; bounds the stack. A name that is delegated 100 times through
-    /// five nested alts and unions each time stays within the default.
+    /// Trees inside trees, over all lookups in a row; bounds the stack. A name that is delegated 100 times
+    /// through five nested alts and unions each time stays within the default.
     pub nesting: usize,
     /// Work for one name: nodes visited, dtab entries compared and text copied. A million steps are a few
     /// milliseconds, and are enough for a hundred lookups in a table of ten thousand entries.
@@ -85,8 +86,8 @@ pub enum BindError {
 }
 
 impl BindError {
-    /// Does this concern one branch of a union only? The limits on work and memory concern the whole name: to go on
-    /// with the next branch would spend more.
+    /// Does this concern one branch of a union only? The limits on work and memory concern the whole name: to
+    /// go on with the next branch would spend more.
     fn spares_other_branches(&self) -> bool {
         match self {
             Self::TooDeep { .. } | Self::Namer(_) => true,
@@ -128,15 +129,16 @@ impl Walk<'_> {
             return self.namers(place, path);
         };
         let Some(second) = matches.next() else {
-            // A single entry that says neg is as good as none: the namers are asked. Beside another entry it is not.
+            // A single entry that says neg is as good as none: the namers are asked. Beside another entry it
+            // is not.
             return if matches!(first.tree, NameTree::Neg) {
                 self.namers(place, path)
             } else {
                 self.entry(place, first)
             };
         };
-        // Several entries are alternates. They are walked where they stand, since a table can hold far more of them,
-        // and of their text, than will be visited.
+        // Several entries are alternates. They are walked where they stand, since a table can hold far more
+        // of them, and of their text, than will be visited.
         first_found([first, second].into_iter().chain(matches), |entry| self.entry(place, entry))
     }
 
@@ -183,7 +185,8 @@ impl Walk<'_> {
             let outcome = self.tree(place, &branch.tree, leaf);
             answered |= outcome.is_ok();
             match outcome {
-                // They would be reduced away; here they do not even take memory while the other branches are bound.
+                // They would be reduced away; here they do not even take memory while the other branches are
+                // bound.
                 Ok(NameTree::Neg | NameTree::Fail) => {}
                 Ok(tree) => {
                     self.grow(size_of::<Weighted<Bound>>())?;
@@ -226,7 +229,8 @@ impl Walk<'_> {
 /// What to do with a leaf of one kind of tree.
 type BindLeaf<'f, T> = dyn Fn(&mut Walk<'_>, Place, &T) -> Outcome + 'f;
 
-/// Tries alternates in order. Only neg moves on to the next: fail, empty and errors decide like a destination does.
+/// Tries alternates in order. Only neg moves on to the next: fail, empty and errors decide like a destination
+/// does.
 fn first_found<A>(alternates: impl IntoIterator<Item = A>, mut bind: impl FnMut(A) -> Outcome) -> Outcome {
     for alternate in alternates {
         let outcome = bind(alternate);

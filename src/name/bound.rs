@@ -31,8 +31,8 @@ pub enum Destination {
         /// Never 0.
         port: u16,
     },
-    /// There can be no address, for a reason that the caller is told. Still a destination: a name like this neither
-    /// moves on to the next alternate nor loses its share of a union.
+    /// There can be no address, for a reason that the caller is told. Still a destination: a name like this
+    /// neither moves on to the next alternate nor loses its share of a union.
     Failed {
         /// The text for the caller.
         reason: Box<str>,

@@ -16,8 +16,9 @@ impl Host {
     /// The address of this machine that `/$/inet/<port>` and `localhost` mean.
     pub const LOOPBACK: Self = Self::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
 
-    /// Reads a host as Linkerd's users write it: an IPv4 address in one to four decimal parts (`127.1`; a leading zero
-    /// does not mean octal), an IPv6 address without brackets, `localhost` (never looked up), or a host name.
+    /// Reads a host as Linkerd's users write it: an IPv4 address in one to four decimal parts (`127.1`; a
+    /// leading zero does not mean octal), an IPv6 address without brackets, `localhost` (never looked up), or
+    /// a host name.
     pub fn parse(text: &str) -> Option<Self> {
         if text.is_empty() || text.eq_ignore_ascii_case("localhost") {
             return Some(Self::LOOPBACK);
@@ -41,8 +42,8 @@ impl fmt::Display for Host {
     }
 }
 
-/// A host name that is safe to hand to a resolver: short enough, made of labels of letters, digits, `-` and `_`, and
-/// with nothing at its end that a resolver could take for a number.
+/// A host name that is safe to hand to a resolver: short enough, made of labels of letters, digits, `-` and
+/// `_`, and with nothing at its end that a resolver could take for a number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostName {
     text: Box<str>,
@@ -56,8 +57,8 @@ impl HostName {
     pub fn parse(text: &str) -> Option<Self> {
         let name = text.strip_suffix('.').unwrap_or(text);
         let fits = name.len() <= Self::MAX_LEN && name.split('.').all(is_host_label);
-        // Resolvers still read `0x7f.1` and `1.2.3.256`-like text in the old C way, octal included. What is no
-        // address by our rules must not become one by theirs; and no top-level domain is a number.
+        // Resolvers still read `0x7f.1` and `1.2.3.256`-like text in the old C way, octal included. What is
+        // no address by our rules must not become one by theirs; and no top-level domain is a number.
         let last = name.rsplit('.').next().unwrap_or_default();
         let numeric = last.bytes().all(|byte| byte.is_ascii_digit())
             || last

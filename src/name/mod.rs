@@ -1,5 +1,5 @@
-//! The naming language: paths, name trees and dtabs, their text grammar, and what a name is bound to. No IO and no
-//! config; how a dtab is applied over and over until only bound names remain is `interpreter/bind.rs`.
+//! The naming language: paths, name trees and dtabs, their text grammar, and what a name is bound to. No IO
+//! and no config; how a dtab is applied over and over until only bound names remain is `interpreter/bind.rs`.
 
 mod bound;
 mod dtab;

@@ -4,8 +4,8 @@ use super::{Name, NamerError};
 use crate::name::{Bound, Destination, Host, Label, NameTree, Path};
 use std::num::ParseIntError;
 
-/// Binds an inet name; `None` when no label is where the port should be. A name always binds: whether its host exists
-/// is a matter of addresses, not of names.
+/// Binds an inet name; `None` when no label is where the port should be. A name always binds: whether its
+/// host exists is a matter of addresses, not of names.
 pub(super) fn lookup(path: &Path) -> Result<Option<NameTree<Name>>, NamerError> {
     let mut arguments = path.labels().skip(SYSTEM_AND_KIND);
     let (first, second) = (arguments.next(), arguments.next());

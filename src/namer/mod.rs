@@ -1,5 +1,5 @@
-//! Concrete names and what they are bound to, answered from memory at once. Looking up addresses and watching outside
-//! sources is not done here but in `discovery/`, and the dtab is applied in `interpreter/`.
+//! Concrete names and what they are bound to, answered from memory at once. Looking up addresses and watching
+//! outside sources is not done here but in `discovery/`, and the dtab is applied in `interpreter/`.
 
 mod inet;
 mod system;

@@ -3,8 +3,9 @@
 use super::{Answer, NamerError, inet};
 use crate::name::{NameTree, Path};
 
-/// Looks `path` up among the system names. Names that do not start with `/$` are not ours, hence neg; a system name
-/// of unknown kind is an error, so that a misspelt one does not silently fall through to the next alternate.
+/// Looks `path` up among the system names. Names that do not start with `/$` are not ours, hence neg; a
+/// system name of unknown kind is an error, so that a misspelt one does not silently fall through to the next
+/// alternate.
 ///
 /// # Errors
 /// For a system name of unknown kind and for a port out of range.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::name::MAX_PARENTHESES;
 use crate::namer;
 use std::cell::RefCell;
 use std::fmt::Write;
@@ -154,13 +155,36 @@ fn a_tree_of_too_many_destinations_is_given_up() {
     }
 }
 
+/// Runs `work` with half the stack that a thread has by default; one that is too small aborts the whole test
+/// run.
+fn on_a_small_stack<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    std::thread::Builder::new().stack_size(1024 * 1024).spawn(work).unwrap().join().unwrap()
+}
+
 #[test]
 fn the_deepest_walk_fits_a_small_stack() {
     // As many trees in trees per lookup as text can hold, for as many lookups as are allowed.
-    let parentheses = crate::name::MAX_PARENTHESES;
-    let tree = format!("{}/a{}", "(~ | ~ & ".repeat(parentheses), ")".repeat(parentheses));
+    let tree = format!("{}/a{}", "(~ | ~ & ".repeat(MAX_PARENTHESES), ")".repeat(MAX_PARENTHESES));
     let table = dtab(&format!("/a => {tree}"));
-    let walk = move || bind(&table, &path("/a"), namer::lookup);
-    let outcome = std::thread::Builder::new().stack_size(1024 * 1024).spawn(walk).unwrap().join().unwrap();
+    let outcome = on_a_small_stack(move || bind(&table, &path("/a"), namer::lookup));
     assert_eq!(outcome, Err(BindError::TooNested { limit: BindLimits::default().nesting }));
+}
+
+#[test]
+fn the_deepest_bound_tree_is_printed_and_dropped_on_a_small_stack() {
+    let nested = |leaf: &str| {
+        format!("{}{leaf}{}", "(/$/inet/1 & ".repeat(MAX_PARENTHESES), ")".repeat(MAX_PARENTHESES))
+    };
+    let hops = BindLimits::default().nesting / (MAX_PARENTHESES + 2);
+    let mut table = format!("/h{hops} => /$/inet/2;");
+    for hop in 0..hops {
+        write!(table, "/h{hop} => {};", nested(&format!("/h{}", hop + 1))).unwrap();
+    }
+    let table = dtab(&table);
+    let (leaves, printed) = on_a_small_stack(move || {
+        let tree = bind(&table, &path("/h0"), namer::lookup).unwrap();
+        (tree.leaves().len(), tree.to_string())
+    });
+    assert_eq!(leaves, hops * MAX_PARENTHESES + 1);
+    assert_eq!(printed.matches('(').count(), leaves - 2);
 }
