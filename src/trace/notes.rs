@@ -231,7 +231,8 @@ mod tests {
         #[test]
         fn decimal_digits_are_those_of_the_formatter(value in any::<u64>()) {
             let expected = value.to_string();
-            prop_assert_eq!(decimal(value, &mut [0; 20]), expected.as_bytes());
+            let mut digits = [0; 20];
+            prop_assert_eq!(decimal(value, &mut digits), expected.as_bytes());
         }
     }
 }
