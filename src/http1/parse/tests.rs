@@ -1,0 +1,1 @@
+//! Head parsing, by tables of good and bad heads.
