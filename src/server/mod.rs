@@ -26,7 +26,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// What all connections of a shard share.
-#[derive(Debug)]
 pub struct Shared {
     /// Reads time.
     pub clock: Clock,
@@ -89,7 +88,6 @@ impl Shared {
 }
 
 /// One listener of a router on this shard.
-#[derive(Debug)]
 pub struct Server {
     shared: Rc<Shared>,
     router: Rc<Router>,
