@@ -33,7 +33,6 @@ ALL_ROWS=(keepalive sampled unsampled chain one-connection new-connection dead-c
 RUNS=${RUNS:-5}
 DURATION=${DURATION:-4}
 WARMUP=${WARMUP:-1}
-UNSAMPLED_RUNS=${UNSAMPLED_RUNS:-$((RUNS * 4))}
 UNSAMPLED_DURATION=${UNSAMPLED_DURATION:-2}
 IDLE_SECONDS=${IDLE_SECONDS:-60}
 STRICT=${STRICT:-0}
@@ -56,9 +55,14 @@ for argument in "$@"; do
     ROWS+=("$argument")
 done
 ((${#ROWS[@]})) || ROWS=("${ALL_ROWS[@]}")
-for name in RUNS DURATION WARMUP UNSAMPLED_RUNS UNSAMPLED_DURATION IDLE_SECONDS; do
-    [[ ${!name} =~ ^[1-9][0-9]*$ ]] || fail "$name must be a whole number of at least 1, not '${!name}'"
+whole_number() {
+    [[ ${!1} =~ ^[1-9][0-9]*$ ]] || fail "$1 must be a whole number of at least 1, not '${!1}'"
+}
+for name in RUNS DURATION WARMUP UNSAMPLED_DURATION IDLE_SECONDS; do
+    whole_number "$name"
 done
+UNSAMPLED_RUNS=${UNSAMPLED_RUNS:-$((RUNS * 4))}
+whole_number UNSAMPLED_RUNS
 
 # shellcheck source=scripts/lib/apt.sh
 source "$ROOT/scripts/lib/apt.sh"
