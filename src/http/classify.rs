@@ -50,8 +50,7 @@ pub fn classify(name: &[u8]) -> Known {
 
 /// Whether `name` is `known`, a name of lower-case letters, digits and hyphens, but for case.
 ///
-/// Compares words that may overlap instead of bytes: the standard library's byte by byte comparison takes half
-/// of the time that classifying a head needs (50 ns of nine headers became 27).
+/// Compares words, which may overlap, instead of bytes: nine headers are classified in 27 ns instead of 50.
 #[inline]
 fn is_name(name: &[u8], known: &[u8]) -> bool {
     if name.len() != known.len() {
@@ -109,6 +108,11 @@ mod tests {
             "content_length",
             "l5d-ctx-tracf",
             "transfer-encoding ",
+            "transferxencoding",
+            "content\rlength",
+            "x-b\u{13}-flags",
+            "h\u{f}st",
+            "v\tia",
         ] {
             assert_eq!(classify(name.as_bytes()), Known::Other, "{name}");
         }
