@@ -1,5 +1,9 @@
 //! Zipkin: the v2 span and its JSON, and the sender that posts it.
 
+pub mod body;
+mod json;
+pub mod sender;
+
 /// The configuration's telemeters of kind `io.l5d.zipkin` and `io.zipkin.http`, HTTP transport.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ZipkinParams {
