@@ -127,8 +127,13 @@ pub enum Problem {
         expected: &'static str,
     },
     /// A path or dtab that does not parse.
-    #[error("{0}")]
-    Name(String),
+    #[error("{message}")]
+    Name {
+        /// What the naming language says.
+        message: String,
+        /// The path or dtab and the byte in it, when the place in the file is not exactly known.
+        within: Option<(String, usize)>,
+    },
     /// A file without routers and without a collector.
     #[error("At least one router must be specified in the configuration.")]
     NoRouters,
@@ -171,7 +176,7 @@ impl fmt::Display for ConfigError {
         if !self.key.is_empty() {
             write!(f, "{}: ", one_line(&self.key))?;
         }
-        write!(f, "{}", self.problem)?;
+        write!(f, "{}", one_line(&self.problem.to_string()))?;
         match &self.excerpt {
             Some(excerpt) => write!(f, "\n{excerpt}"),
             None => Ok(()),
@@ -180,6 +185,17 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+impl Excerpt {
+    /// The line of `text` that holds byte `offset`; of the last line's end when `offset` is beyond it.
+    #[must_use]
+    pub fn of(text: &str, offset: usize) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = text.get(start..).unwrap_or_default().lines().next().unwrap_or_default();
+        Self { line: line.to_owned(), caret: before.get(start..).unwrap_or_default().chars().count() }
+    }
+}
 
 impl fmt::Display for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -201,9 +217,9 @@ impl fmt::Display for ShownFile<'_> {
     }
 }
 
-/// A key may hold any text; a message is one line that leaves the terminal alone.
+/// Keys and values may hold any text; a message is one line that leaves the terminal alone.
 fn one_line(text: &str) -> String {
-    text.chars().take(MAX_EXCERPT_CHARS).map(|c| if c == '\t' { ' ' } else { printable(c) }).collect()
+    text.chars().map(|c| if c.is_whitespace() { ' ' } else { printable(c) }).collect()
 }
 
 fn printable(c: char) -> char {

@@ -10,7 +10,8 @@ use toml::de::{DeInteger, DeTable, DeValue};
 /// Reads TOML.
 pub(super) fn parse(text: &str) -> Tree {
     let (document, errors) = DeTable::parse_recoverable(text);
-    let (duplicates, errors) = errors.into_iter().partition::<Vec<_>, _>(|error| error.message() == DUPLICATE_KEY);
+    let (duplicates, errors) =
+        errors.into_iter().partition::<Vec<_>, _>(|error| error.message() == DUPLICATE_KEY);
     let mut mistakes = errors.iter().map(|error| place(text, error)).collect::<Vec<_>>();
     mistakes.sort_by_key(|mistake| mistake.at);
     let mut conversion = Conversion { text, mistakes: &mistakes, broken: Vec::new(), nodes: 0 };
@@ -28,7 +29,7 @@ pub(super) fn parse(text: &str) -> Tree {
         partial |= line_before(text, at).trim_start().starts_with('[');
         faults.push(duplicate_key(text, &root, at, duplicate.span()));
     }
-    Tree { root: Node { at: 0, value: Value::Map(root) }, faults, partial }
+    Tree { root: Node { at: 0, content: 0, value: Value::Map(root) }, faults, partial }
 }
 
 /// A syntax error: its message and where it is.
@@ -88,16 +89,23 @@ impl Conversion<'_> {
             return None;
         }
         let span = value.span();
+        if self.is_header(value) {
+            // After a header that is broken, the parser lets the next one begin there.
+            let indent = line_before(self.text, span.end);
+            let at = span.end - indent.trim_start().len();
+            return Some(Node { at, content: at, value: self.value(value.get_ref(), depth)? });
+        }
         if self.is_broken(&span) {
             self.broken.push(span.clone());
-            return Some(Node { at: span.start, value: Value::Broken });
+            return Some(Node { at: span.start, content: span.start, value: Value::Broken });
         }
-        let mut at = span.start;
-        let value = match value.get_ref() {
-            DeValue::String(string) => {
-                at += self.opening(&span);
-                Value::String(string.to_string())
-            }
+        let content = span.start + self.opening(&span);
+        Some(Node { at: span.start, content, value: self.value(value.get_ref(), depth)? })
+    }
+
+    fn value(&mut self, value: &DeValue<'_>, depth: usize) -> Option<Value> {
+        Some(match value {
+            DeValue::String(string) => Value::String(string.to_string()),
             DeValue::Integer(integer) => number(integer),
             DeValue::Float(float) => float.as_str().parse().map_or(Value::Broken, Value::Float),
             DeValue::Boolean(boolean) => Value::Boolean(*boolean),
@@ -106,8 +114,18 @@ impl Conversion<'_> {
                 Value::List(array.iter().map(|item| self.node(item, depth + 1)).collect::<Option<_>>()?)
             }
             DeValue::Table(table) => Value::Map(self.table(table, depth)?),
-        };
-        Some(Node { at, value })
+        })
+    }
+
+    /// Whether `value` is opened by headers, `[table]` or `[[list]]`, or by a dotted key, so that its span is only that.
+    fn is_header(&self, value: &Spanned<DeValue<'_>>) -> bool {
+        let start = value.span().start;
+        match value.get_ref() {
+            // The elements of a list of headers begin with the list; those of an array begin after its bracket.
+            DeValue::Array(array) => array.iter().next().is_some_and(|first| first.span().start == start),
+            DeValue::Table(_) => self.text.as_bytes().get(start) != Some(&b'{'),
+            _ => false,
+        }
     }
 
     /// Whether a syntax error lies in `span`. A value that is missing altogether has an empty span at 0.
@@ -128,7 +146,7 @@ impl Conversion<'_> {
     }
 }
 
-/// An integer; one with more digits than fit is a float, so that it is refused for its size and not for its type.
+/// An integer; one with more digits than fit is the largest, so that it is refused for its size and not for its type.
 fn number(integer: &DeInteger<'_>) -> Value {
     match i128::from_str_radix(integer.as_str(), integer.radix()) {
         Ok(integer) => Value::Integer(integer),
@@ -201,17 +219,17 @@ mod tests {
     fn values_keep_their_place_and_strings_that_of_their_content() {
         let tree = parse("i = 0x1F\nf = 1e3\nb = true\ns = 'x'\nl = [1]\nm = '''\ny'''\nd = 1979-05-27\n");
         let cases = [
-            ("i", 4, Value::Integer(31)),
-            ("f", 13, Value::Float(1000.0)),
-            ("b", 21, Value::Boolean(true)),
-            ("s", 31, Value::String("x".into())),
-            ("l", 38, Value::List(vec![Node { at: 39, value: Value::Integer(1) }])),
-            ("m", 50, Value::String("y".into())),
-            ("d", 59, Value::Date),
+            ("i", 4, 4, Value::Integer(31)),
+            ("f", 13, 13, Value::Float(1000.0)),
+            ("b", 21, 21, Value::Boolean(true)),
+            ("s", 30, 31, Value::String("x".into())),
+            ("l", 38, 38, Value::List(vec![Node { at: 39, content: 39, value: Value::Integer(1) }])),
+            ("m", 46, 50, Value::String("y".into())),
+            ("d", 59, 59, Value::Date),
         ];
         assert!(tree.faults.is_empty());
-        for (key, at, value) in cases {
-            assert_eq!(entry(&tree, key).node, Node { at, value }, "{key}");
+        for (key, at, content, value) in cases {
+            assert_eq!(entry(&tree, key).node, Node { at, content, value }, "{key}");
         }
     }
 
@@ -219,6 +237,19 @@ mod tests {
     fn several_syntax_errors_are_reported_in_one_run() {
         let found = messages("a = 90a0\nb = \"abc\nc = 1\n[[d]\n");
         assert_eq!(found.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [4, 17, 28], "{found:?}");
+    }
+
+    #[test]
+    fn a_broken_header_or_value_spares_the_tables_around_it() {
+        let tree = parse("[[r]]\na = 1\n[[r]\nb = 2\n\n  [[r]]\nc = [90x]\nd = { e = 3 }\n");
+        assert_eq!(tree.faults.iter().map(|fault| fault.at).collect::<Vec<_>>(), [16, 37]);
+        let Value::List(items) = &entry(&tree, "r").node.value else { panic!("{tree:?}") };
+        let [first, second] = items.as_slice() else { panic!("{items:?}") };
+        assert_eq!((first.at, second.at), (0, 26));
+        let Value::Map(entries) = &second.value else { panic!("{second:?}") };
+        let [c, d] = entries.as_slice() else { panic!("{entries:?}") };
+        assert_eq!(c.node.value, Value::Broken);
+        assert!(matches!(&d.node.value, Value::Map(entries) if entries.len() == 1));
     }
 
     #[test]

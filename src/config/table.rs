@@ -85,7 +85,7 @@ impl<'t> Field<'t> {
     }
 
     /// The table that this value is, whose keys are those of `section`; others are noted as unknown.
-    pub(super) fn table(&self, section: &'static Section, faults: &mut Faults<'_>) -> Option<Table<'t>> {
+    pub(super) fn table(&self, section: Section, faults: &mut Faults<'_>) -> Option<Table<'t>> {
         let table = self.entries(faults)?;
         table.refuse_unknown(section, faults);
         Some(table)
@@ -115,8 +115,8 @@ impl<'t> Table<'t> {
     }
 
     /// Notes every key that is not one of `section`'s.
-    pub(super) fn refuse_unknown(&self, section: &'static Section, faults: &mut Faults<'_>) {
-        let known = section.keys;
+    pub(super) fn refuse_unknown(&self, section: Section, faults: &mut Faults<'_>) {
+        let known = section;
         for entry in self.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
             // A key that is there already is not what was meant.
             let absent = known.iter().copied().filter(|key| self.field(key).is_none()).collect::<Vec<_>>();

@@ -72,7 +72,7 @@ impl Text {
     pub(super) fn from_bytes(file: PathBuf, bytes: Vec<u8>) -> Result<Self, ConfigError> {
         let refuse = |text: Self, message: String| {
             let end = text.text.len();
-            Err(text.error(end, String::new(), Problem::Syntax(message), None))
+            Err(text.error(end, String::new(), Problem::Syntax(message)))
         };
         if u64::try_from(bytes.len()).map_or(true, |length| length > MAX_FILE_BYTES) {
             let message = format!("the file is larger than {MAX_FILE_BYTES} bytes, the most that is read");
@@ -110,7 +110,8 @@ impl Text {
     /// their first line that is neither blank nor a comment: `{` opens JSON, `---` or `%` YAML, `[` a TOML table;
     /// otherwise `=` before any `:` makes it TOML, and `:` YAML.
     pub(super) fn format(&self) -> Format {
-        let extension = self.file.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
+        let extension =
+            self.file.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
         match extension.as_deref() {
             Some("toml") => return Format::Toml,
             Some("yaml" | "yml" | "json") => return Format::Yaml,
@@ -143,17 +144,13 @@ impl Text {
         Position { line: small(line), column: small(column) }
     }
 
-    /// The line that holds byte `offset`, with the caret under it.
-    pub(super) fn excerpt(&self, offset: usize) -> Excerpt {
-        let line = self.line_starts.partition_point(|&start| start <= offset);
-        let rest = self.text.get(self.line_start(line)..).unwrap_or_default();
-        let caret = self.position(offset).column.saturating_sub(1);
-        let line = rest.lines().next().unwrap_or_default().to_owned();
-        Excerpt { line, caret: usize::try_from(caret).unwrap_or(usize::MAX) }
-    }
-
     /// An error at byte `offset` of this text.
-    pub(super) fn error(&self, offset: usize, key: String, problem: Problem, excerpt: Option<Excerpt>) -> ConfigError {
+    pub(super) fn error(&self, offset: usize, key: String, problem: Problem) -> ConfigError {
+        let excerpt = match &problem {
+            Problem::Name { within: Some((name, within)), .. } => Some(Excerpt::of(name, *within)),
+            Problem::Name { within: None, .. } => Some(Excerpt::of(&self.text, offset)),
+            _ => None,
+        };
         let Position { line, column } = self.position(offset);
         ConfigError { file: self.file.clone(), line, column, key, problem, excerpt }
     }

@@ -37,9 +37,10 @@ impl Fault {
 /// A value and where it begins.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Node {
-    /// Byte offset in the text: of a string, the first byte of its content after any quote; of a table in TOML,
-    /// its header.
+    /// Byte offset in the text; of a table in TOML, its header.
     pub(super) at: usize,
+    /// Byte offset of a string's first character, after the quote. Of other values the same as `at`.
+    pub(super) content: usize,
     /// The value.
     pub(super) value: Value,
 }
@@ -100,7 +101,7 @@ impl Tree {
 
     /// A tree of which nothing could be read.
     pub(super) fn unreadable(fault: Fault) -> Self {
-        Self { root: Node { at: 0, value: Value::Broken }, faults: vec![fault], partial: true }
+        Self { root: Node { at: 0, content: 0, value: Value::Broken }, faults: vec![fault], partial: true }
     }
 }
 

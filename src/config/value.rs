@@ -60,7 +60,11 @@ pub(super) fn milliseconds(
 }
 
 /// Kibibytes, as bytes.
-pub(super) fn kibibytes(field: &Field<'_>, range: RangeInclusive<u32>, faults: &mut Faults<'_>) -> Option<usize> {
+pub(super) fn kibibytes(
+    field: &Field<'_>,
+    range: RangeInclusive<u32>,
+    faults: &mut Faults<'_>,
+) -> Option<usize> {
     count(field, range, faults)?.checked_mul(1024)
 }
 
@@ -112,10 +116,14 @@ pub(super) fn remote_port(field: &Field<'_>, faults: &mut Faults<'_>) -> Option<
 
 /// An address to listen on. Short forms such as `127.1` are for dtabs only.
 pub(super) fn ip(field: &Field<'_>, faults: &mut Faults<'_>) -> Option<IpAddr> {
-    let written = string(field, faults)?;
+    let Value::String(written) = &field.node.value else {
+        // In YAML `127.1` is a number.
+        field.wrong_type("an IP address, such as 127.0.0.1", faults);
+        return None;
+    };
     let ip = written.parse().ok();
     if ip.is_none() {
-        field.fault(Problem::Ip(written.to_owned()), faults);
+        field.fault(Problem::Ip(written.clone()), faults);
     }
     ip
 }
@@ -148,7 +156,8 @@ pub(super) fn host_and_port(field: &Field<'_>, faults: &mut Faults<'_>) -> Optio
 /// The value of a Host header.
 pub(super) fn host_header(field: &Field<'_>, faults: &mut Faults<'_>) -> Option<String> {
     let written = string(field, faults)?;
-    let fits = (1..=MAX_HOST_BYTES).contains(&written.len()) && written.bytes().all(|byte| byte.is_ascii_graphic());
+    let fits =
+        (1..=MAX_HOST_BYTES).contains(&written.len()) && written.bytes().all(|byte| byte.is_ascii_graphic());
     if !fits {
         field.fault(malformed(written, "a Host header of 1 to 253 visible ASCII characters"), faults);
     }
@@ -186,11 +195,13 @@ fn name<T>(
     match parse(written) {
         Ok(name) => Some(name),
         Err(error) => {
-            let begin = field.node.at;
+            let begin = field.node.content;
             // The context that the error itself shows would be several lines.
-            let message = if written.trim_end().contains('\n') { error.problem() } else { error.to_string() };
+            let message = if written.contains('\n') { error.problem() } else { error.to_string() };
             match place::in_source(faults.text.after(begin), written, error.offset()) {
-                Some(at) => faults.add(begin + at, field.key.as_str(), Problem::Name { message, within: None }),
+                Some(at) => {
+                    faults.add(begin + at, field.key.as_str(), Problem::Name { message, within: None })
+                }
                 None => {
                     let within = Some((written.to_owned(), error.offset()));
                     field.fault(Problem::Name { message, within }, faults);
