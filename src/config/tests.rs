@@ -279,10 +279,10 @@ fn the_json_has_the_keys_of_the_file_and_canonical_dtabs() {
 
 #[test]
 fn more_errors_than_anyone_reads_are_not_reported() {
-    let keys = (0..2 * MAX_ERRORS).map(|number| format!("a{number} = 1\n")).collect::<String>();
+    let keys = (0..2 * MAX_FAULTS).map(|number| format!("a{number} = 1\n")).collect::<String>();
     let error = load_bytes("a.toml", keys.into_bytes()).unwrap_err();
     let LoadError::Invalid(errors) = error else { panic!("{error}") };
-    assert_eq!(errors.len(), MAX_ERRORS);
+    assert_eq!(errors.len(), MAX_FAULTS);
 }
 
 /// Loads `bytes` in every format; what is wrong must have a place in the text and a first line of its own.
