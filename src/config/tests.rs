@@ -225,6 +225,14 @@ fn a_transport_of_http_makes_the_scribe_port_an_http_port() {
 }
 
 #[test]
+fn a_shutdown_grace_under_a_second_is_raised_to_it() {
+    for (written, seconds) in [(0, 1), (999, 1), (1_000, 1), (2_000, 2)] {
+        let text = format!("[collector]\n[admin]\nshutdownGraceMs = {written}\n");
+        assert_eq!(load_text("a.toml", &text).unwrap().admin.shutdown_grace, Duration::from_secs(seconds));
+    }
+}
+
+#[test]
 fn a_null_is_the_same_as_no_key() {
     let config =
         load_text("a.yaml", "admin:\nrouters: ~\ntelemetry: null\ncollector: {ip: }\nruntime:\n").unwrap();
