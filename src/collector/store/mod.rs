@@ -13,7 +13,7 @@ mod trace;
 pub(crate) use batch::Batch;
 pub(crate) use scan::NewestFirst;
 pub(crate) use symbols::Texts;
-pub(crate) use trace::Trace;
+pub(crate) use trace::{Cursor, Trace};
 
 use crate::zipkin::v2::{Span, TraceId};
 use names::{Names, SpanNames};
