@@ -14,7 +14,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use toml::Table;
 
 /// The runner of a category of `tracing-vectors.toml`.
-pub fn runner(category: &str) -> Option<Runner> {
+pub(crate) fn runner(category: &str) -> Option<Runner> {
     Some(match category {
         "zipkin_id" => zipkin_id,
         "v2_json_encode" => v2_json_encode,

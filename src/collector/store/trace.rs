@@ -152,7 +152,8 @@ pub(super) fn put_record(record: &[u8], chunk: &mut Vec<u8>) {
 }
 
 /// About the memory of an empty trace: this struct, its entry in the map and in the two orders, and the allocator.
-const TRACE_COST_BYTES: usize = 320;
+/// Measured: with traces of six spans the whole then agrees with the process's resident memory within 5 %.
+const TRACE_COST_BYTES: usize = 512;
 
 /// About the memory of an empty chunk: a pointer in a vector, reference counts, the allocator.
 const CHUNK_COST_BYTES: usize = 48;
