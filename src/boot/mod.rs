@@ -1,1 +1,8 @@
 //! boot
+pub mod exit;
+mod io_uring;
+mod limits;
+mod ports;
+mod report;
+
+pub use report::{Finding, Findings};
