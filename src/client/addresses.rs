@@ -3,7 +3,7 @@
 use super::Destination;
 use crate::discovery::{Resolution, Watcher};
 use crate::metrics::SideMetrics;
-use crate::namer::Host;
+use crate::name::{self, Host};
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -24,8 +24,7 @@ pub enum Addresses {
 #[derive(Debug)]
 pub struct Client {
     id: String,
-    host: Host,
-    port: u16,
+    origin: name::Destination,
     addresses: RefCell<Addresses>,
     /// The generation of the table that `addresses` was made of; none until the name could be asked for.
     seen: Cell<Option<u64>>,
@@ -34,21 +33,21 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of `id`, which leads to `host` and `port`. A host that is a name is watched as long as it lives.
+    /// A client of `id`, whose addresses come from `origin`. A host that is a name is watched as long as it lives.
     #[must_use]
-    pub fn new(id: String, host: Host, port: u16, watcher: Rc<Watcher>, metrics: Arc<SideMetrics>) -> Self {
+    pub fn new(id: String, origin: name::Destination, watcher: Rc<Watcher>, metrics: Arc<SideMetrics>) -> Self {
         let client = Self {
             id,
-            host,
-            port,
-            addresses: RefCell::new(Addresses::Pending),
+            addresses: RefCell::new(match &origin {
+                name::Destination::Inet { host: Host::Ip(ip), port } => known(&[*ip], *port, None),
+                name::Destination::Inet { host: Host::Name(_), .. } => Addresses::Pending,
+                name::Destination::Failed { reason } => Addresses::Failed(reason.as_ref().into()),
+            }),
+            origin,
             seen: Cell::new(None),
             watcher,
             metrics,
         };
-        if let Host::Address(ip) = client.host {
-            *client.addresses.borrow_mut() = known(&[ip], port, None);
-        }
         client.refresh();
         client
     }
@@ -75,15 +74,26 @@ impl Client {
     /// An address as errors print it: `name/ip:port` when it came from a name.
     #[must_use]
     pub fn print(&self, address: SocketAddr) -> String {
-        match &self.host {
-            Host::Name(name) => format!("{name}/{address}"),
-            Host::Address(_) => address.to_string(),
+        match self.watched() {
+            Some((name, _)) => format!("{name}/{address}"),
+            None => address.to_string(),
+        }
+    }
+
+    /// All addresses that are known, printed.
+    #[must_use]
+    pub fn print_all(&self) -> Vec<String> {
+        match &*self.addresses.borrow() {
+            Addresses::Known(known) => {
+                known.iter().map(|destination| self.print(destination.address())).collect()
+            }
+            Addresses::Pending | Addresses::Failed(_) => Vec::new(),
         }
     }
 
     /// Takes over what discovery has published since the last time, if anything.
     pub fn refresh(&self) {
-        let Host::Name(name) = &self.host else { return };
+        let Some((name, port)) = self.watched() else { return };
         let generation = self.watcher.generation();
         match self.seen.get() {
             Some(seen) if seen == generation => return,
@@ -102,11 +112,19 @@ impl Client {
         let mut addresses = self.addresses.borrow_mut();
         match table.lookup(name) {
             None => {}
-            Some(Resolution::Addresses(ips)) => *addresses = known(ips, self.port, Some(&addresses)),
-            Some(Resolution::Negative) => *addresses = known(&[], self.port, None),
+            Some(Resolution::Addresses(ips)) => *addresses = known(ips, port, Some(&addresses)),
+            Some(Resolution::Negative) => *addresses = known(&[], port, None),
             // The last good set stays in use.
             Some(Resolution::Failed(_)) if matches!(&*addresses, Addresses::Known(_)) => {}
             Some(Resolution::Failed(text)) => *addresses = Addresses::Failed(text.as_str().into()),
+        }
+    }
+
+    /// The host name and port whose addresses are watched, if this client has one.
+    fn watched(&self) -> Option<(&str, u16)> {
+        match &self.origin {
+            name::Destination::Inet { host: Host::Name(name), port } => Some((name.as_str(), *port)),
+            _ => None,
         }
     }
 
@@ -122,7 +140,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        if let (Host::Name(name), Some(_)) = (&self.host, self.seen.get()) {
+        if let (Some((name, _)), Some(_)) = (self.watched(), self.seen.get()) {
             self.watcher.release(name);
         }
     }

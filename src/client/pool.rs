@@ -1,15 +1,48 @@
 //! One address of a bound name: its idle connections and how many requests it is serving.
 
+use crate::metrics::SideMetrics;
 use crate::net::Stream;
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// A connection to a destination, counted while it is open.
+#[derive(Debug)]
+pub struct Connection {
+    stream: Stream,
+    metrics: Arc<SideMetrics>,
+}
+
+impl Connection {
+    /// Counts `stream` as open.
+    #[must_use]
+    pub fn new(stream: Stream, metrics: &Arc<SideMetrics>) -> Self {
+        metrics.connection_opened();
+        Self { stream, metrics: Arc::clone(metrics) }
+    }
+}
+
+impl Deref for Connection {
+    type Target = Stream;
+
+    fn deref(&self) -> &Stream {
+        &self.stream
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.metrics.connection_closed();
+    }
+}
 
 /// An address that requests are sent to, on this shard.
 #[derive(Debug)]
 pub struct Destination {
     address: SocketAddr,
     /// Last used first, so that a lull lets the surplus age.
-    idle: RefCell<Vec<Stream>>,
+    idle: RefCell<Vec<Connection>>,
     in_flight: Cell<u32>,
 }
 
@@ -39,21 +72,21 @@ impl Destination {
 
     /// An idle connection, if there is a good one; those that the destination has closed meanwhile go.
     #[must_use]
-    pub fn checkout(&self) -> Option<Stream> {
+    pub fn checkout(&self) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
-        while let Some(stream) = idle.pop() {
-            if stream.is_quiet() {
-                return Some(stream);
+        while let Some(connection) = idle.pop() {
+            if connection.is_quiet() {
+                return Some(connection);
             }
         }
         None
     }
 
-    /// Keeps `stream` for the next request. More than [`MAX_IDLE`] are not kept.
-    pub fn checkin(&self, stream: Stream) {
+    /// Keeps `connection` for the next request. More than [`MAX_IDLE`] are not kept.
+    pub fn checkin(&self, connection: Connection) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < MAX_IDLE {
-            idle.push(stream);
+            idle.push(connection);
         }
     }
 
@@ -61,7 +94,7 @@ impl Destination {
     pub fn sweep(&self) -> usize {
         let mut idle = self.idle.borrow_mut();
         let before = idle.len();
-        idle.retain(Stream::is_quiet);
+        idle.retain(|connection| connection.is_quiet());
         before - idle.len()
     }
 

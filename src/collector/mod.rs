@@ -1,5 +1,7 @@
 //! A Zipkin-compatible collector, query API and trace viewer: axum on a thread of its own.
 
+mod store;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// The configuration's `collector`.

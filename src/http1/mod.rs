@@ -3,6 +3,7 @@
 mod body;
 mod chunked;
 mod copy;
+mod decoder;
 pub mod encode;
 mod facts;
 mod head;
@@ -12,6 +13,7 @@ mod trailers;
 
 pub use body::BodyLength;
 pub use chunked::{BodyError, ChunkedDecoder, MAX_EXTENSION_BYTES, MAX_TRAILER_BYTES, Step};
+pub use decoder::BodyDecoder;
 pub use facts::MAX_CONNECTION_OPTIONS;
 pub use head::{HeadError, Header, HeaderSlots, MAX_HEADERS, Parsed, RequestHead, ResponseHead};
 pub use parse::{MAX_EMPTY_LINES, parse_request, parse_response};

@@ -16,6 +16,7 @@ const LINE_TOO_LONG: HeadError = HeadError { status: 414, reason: "initial line 
 const HEADERS_TOO_LONG: HeadError = HeadError { status: 431, reason: "header section too long" };
 const TOO_MANY_HEADERS: HeadError = HeadError { status: 431, reason: "too many header lines" };
 const BARE_LINE_FEED: HeadError = HeadError::bad("line end without CR");
+const MALFORMED_VERSION: HeadError = HeadError::bad("malformed HTTP version");
 const INVALID_TARGET: HeadError = HeadError::bad("invalid request target");
 
 /// Where httparse writes header lines before they are classified.
@@ -42,7 +43,8 @@ pub fn parse_request<'b, 's>(
     let length = match request.parse_with_uninit_headers(input_head, &mut raw) {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) => return need_more(input_head, limits),
-        Err(error) => return refuse(error, input_head, limits),
+        Err(httparse::Error::Version) => return refuse_version(input_head, limits),
+        Err(error) => return Err(refusal(error)),
     };
     let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version) else {
         return Err(HeadError::bad("malformed request line"));
@@ -93,7 +95,7 @@ pub fn parse_response<'b, 's>(
     let length = match parser.parse_response_with_uninit_headers(&mut response, input, &mut raw) {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) => return need_more(input, limits),
-        Err(error) => return refuse(error, input, limits),
+        Err(error) => return Err(refusal(error)),
     };
     let (Some(status @ 100..), Some(minor)) = (response.code, response.version) else {
         return Err(HeadError::bad("malformed status line"));
@@ -228,34 +230,37 @@ fn over_limit(input: &[u8], limits: &Limits) -> Option<HeadError> {
 
 /// Turns httparse's complaint into ours.
 #[cold]
-fn refuse<T>(error: httparse::Error, input: &[u8], limits: &Limits) -> Result<Parsed<T>, HeadError> {
-    Err(match error {
-        httparse::Error::Version => return refuse_version(input, limits),
+fn refusal(error: httparse::Error) -> HeadError {
+    match error {
         httparse::Error::TooManyHeaders => TOO_MANY_HEADERS,
         httparse::Error::HeaderName => HeadError::bad("invalid header name"),
         httparse::Error::HeaderValue => HeadError::bad("invalid header value"),
         httparse::Error::NewLine => HeadError::bad("invalid line end"),
         httparse::Error::Status => HeadError::bad("malformed status line"),
         httparse::Error::Token => HeadError::bad("malformed request line"),
-    })
+        httparse::Error::Version => MALFORMED_VERSION,
+    }
 }
 
-/// Tells a version we do not speak (505) from what is no version at all (400). Which of the two must not depend
-/// on how much of the line has arrived, so a version that is still incomplete is waited for.
+/// Tells a version of HTTP we do not speak (505) from what is no version at all (400). Which of the two must not
+/// depend on how much of the line has arrived, so the end of the line is waited for.
+#[cold]
 fn refuse_version<T>(input: &[u8], limits: &Limits) -> Result<Parsed<T>, HeadError> {
-    let mut line = input.split(|byte| matches!(byte, b'\r' | b'\n'));
-    let version = line.next().and_then(|line| line.rsplit(|&byte| byte == b' ').next()).unwrap_or_default();
-    let complete = line.next().is_some();
-    let pattern = b"HTTP/d.d";
-    let is_prefix = version.len() <= pattern.len()
-        && version.iter().zip(pattern).all(|(byte, expected)| match expected {
+    const PATTERN: &[u8] = b"HTTP/d.d";
+    let end = input.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+    let line = input.get(..end.unwrap_or(input.len())).unwrap_or_default();
+    let version = line.splitn(3, |&byte| byte == b' ').nth(2).unwrap_or_default();
+    let fits = version.len() <= PATTERN.len()
+        && version.iter().zip(PATTERN).all(|(byte, expected)| match expected {
             b'd' => byte.is_ascii_digit(),
             _ => byte == expected,
         });
-    match (is_prefix, version.len() == pattern.len()) {
-        (true, true) => Err(HeadError { status: 505, reason: "unsupported HTTP version" }),
-        (true, false) if !complete => need_more(input, limits),
-        _ => Err(HeadError::bad("malformed HTTP version")),
+    if fits && end.is_none() {
+        need_more(input, limits)
+    } else if fits && version.len() == PATTERN.len() {
+        Err(HeadError { status: 505, reason: "unsupported HTTP version" })
+    } else {
+        Err(MALFORMED_VERSION)
     }
 }
 

@@ -41,7 +41,8 @@ impl<T> Cache<T> {
         let mut entries = self.entries.borrow_mut();
         if entries.len() >= self.capacity && !entries.contains_key(name) {
             let idle = entries.iter().filter(|(_, entry)| Rc::strong_count(&entry.value) == 1);
-            let Some(oldest) = idle.min_by_key(|(_, entry)| entry.used.get()).map(|(name, _)| name.clone()) else {
+            let Some(oldest) = idle.min_by_key(|(_, entry)| entry.used.get()).map(|(name, _)| name.clone())
+            else {
                 return;
             };
             entries.remove(&oldest);

@@ -1,5 +1,5 @@
-//! `Dtab`, the delegation table: rules that rewrite the start of a path to a name tree, and one step of looking a path
-//! up in it. Reading one from text is `parse.rs`.
+//! `Dtab`, the delegation table: rules that rewrite the start of a path to a name tree, and one step of
+//! looking a path up in it. Reading one from text is `parse.rs`.
 
 use super::path::Suffix;
 use super::{NameTree, ParseError, Path, parse};

@@ -17,7 +17,8 @@ impl ParseError {
         Self { expected, found, offset, input: input.into() }
     }
 
-    /// Byte offset into the text of the character where reading stopped; the text's length when it ended too early.
+    /// Byte offset into the text of the character where reading stopped; the text's length when it ended too
+    /// early.
     pub fn offset(&self) -> usize {
         self.offset
     }

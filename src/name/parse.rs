@@ -1,7 +1,8 @@
-//! The text grammar of paths, name trees and dtabs: a recursive descent whose errors are, to the letter, those that
-//! users of Linkerd know.
+//! The text grammar of paths, name trees and dtabs: a recursive descent whose errors are, to the letter,
+//! those that users of Linkerd know.
 //!
-//! A `#` starts a comment only where whitespace may stand, so `/foo#x` is one label while `/foo #x` ends after `/foo`.
+//! A `#` starts a comment only where whitespace may stand, so `/foo#x` is one label while `/foo #x` ends
+//! after `/foo`.
 
 use super::dtab::WILDCARD;
 use super::error::Expected;
@@ -9,8 +10,8 @@ use super::path::{is_showable, push_label};
 use super::{Dentry, Dtab, NameTree, ParseError, Path, Prefix, Weight, Weighted};
 use std::str::Chars;
 
-/// How deep parentheses may nest. It bounds the nesting of every parsed tree, and so the stack that reading, walking
-/// and dropping it needs; a table written by hand stays far below.
+/// How deep parentheses may nest. It bounds the nesting of every parsed tree, and so the stack that reading,
+/// walking and dropping it needs; a table written by hand stays far below.
 pub const MAX_PARENTHESES: usize = 32;
 
 /// Reads exactly one path.
@@ -267,7 +268,8 @@ fn showable(next: char) -> Option<u8> {
     u8::try_from(next).ok().filter(|byte| is_showable(*byte))
 }
 
-/// Java's idea of whitespace, which differs from Unicode's: no no-break spaces and no NEL, but the four separators of ASCII.
+/// Java's idea of whitespace, which differs from Unicode's: no no-break spaces and no NEL, but the four
+/// separators of ASCII.
 fn is_whitespace(next: char) -> bool {
     match next {
         '\u{1c}'..='\u{1f}' => true,

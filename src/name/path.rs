@@ -6,9 +6,10 @@ use std::fmt;
 
 /// A sequence of labels such as `/svc/web`; a label is a non-empty byte string.
 ///
-/// A path is kept as its canonical text, because a path is printed (into headers, spans, logs) far more often than it
-/// is taken apart. The text of a label is injective (see [`Label`]), so equality, order of equality and hash of the
-/// text are those of the labels. The empty path is the empty string, so joining paths is joining strings.
+/// A path is kept as its canonical text, because a path is printed (into headers, spans, logs) far more often
+/// than it is taken apart. The text of a label is injective (see [`Label`]), so equality, order of equality
+/// and hash of the text are those of the labels. The empty path is the empty string, so joining paths is
+/// joining strings.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path {
     text: Box<str>,
@@ -133,8 +134,8 @@ impl<'p> Suffix<'p> {
 
 /// One label of a path.
 ///
-/// Its text is the label itself when all its bytes are showable, and otherwise `\xNN` for every byte. A backslash is
-/// not showable, so no two labels share a text.
+/// Its text is the label itself when all its bytes are showable, and otherwise `\xNN` for every byte. A
+/// backslash is not showable, so no two labels share a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Label<'p> {
     text: &'p str,

@@ -1,5 +1,5 @@
-//! `NameTree`: alternatives and weighted splits over names of any kind; its reduction, evaluation and printing.
-//! Reading one from text is `parse.rs`.
+//! `NameTree`: alternatives and weighted splits over names of any kind; its reduction, evaluation and
+//! printing. Reading one from text is `parse.rs`.
 
 use super::{ParseError, Path, parse};
 use std::collections::BTreeSet;
@@ -8,8 +8,8 @@ use std::hash::{Hash, Hasher};
 
 /// What a name stands for. `T` is a [`Path`] still to be looked up, or what was found for it.
 ///
-/// The recursive functions of this type need stack in proportion to its nesting. That is bounded where trees are made:
-/// by [`super::MAX_PARENTHESES`] in text and by the interpreter's limits in what it binds.
+/// The recursive functions of this type need stack in proportion to its nesting. That is bounded where trees
+/// are made: by [`super::MAX_PARENTHESES`] in text and by the interpreter's limits in what it binds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum NameTree<T> {
     /// A destination.
@@ -106,8 +106,8 @@ impl<T> NameTree<T> {
         }
     }
 
-    /// The reduced union of branches that are reduced themselves: those that cannot serve are left out, so that the
-    /// others share their traffic, and a single branch stands for the union.
+    /// The reduced union of branches that are reduced themselves: those that cannot serve are left out, so
+    /// that the others share their traffic, and a single branch stands for the union.
     pub fn union_of_reduced(mut branches: Vec<Weighted<T>>) -> Self {
         branches.retain(|branch| !matches!(branch.tree, Self::Neg | Self::Fail));
         match branches.pop() {
@@ -120,8 +120,8 @@ impl<T> NameTree<T> {
         }
     }
 
-    /// The leaves that can be reached when every leaf is a destination; `None` when there is none and nothing says
-    /// that this is meant ([`NameTree::Empty`]).
+    /// The leaves that can be reached when every leaf is a destination; `None` when there is none and nothing
+    /// says that this is meant ([`NameTree::Empty`]).
     pub fn evaluate(&self) -> Option<BTreeSet<&T>>
     where
         T: Ord,
@@ -203,7 +203,8 @@ impl<T: fmt::Display> fmt::Display for NameTree<T> {
 }
 
 impl<T> NameTree<T> {
-    /// The tree that is printed for this one: alts and unions of one branch print as that branch, of none as neg.
+    /// The tree that is printed for this one: alts and unions of one branch print as that branch, of none as
+    /// neg.
     fn unwrapped(&self) -> &Self {
         let mut tree = self;
         loop {
@@ -232,8 +233,8 @@ impl Weight {
     /// The weight of a branch that states none.
     pub const ONE: Self = Self(1.0);
 
-    /// The largest weight. Far beyond what a split needs, and small enough that sums of weights stay exact enough and
-    /// that hundredths fit an integer when a weight is printed.
+    /// The largest weight. Far beyond what a split needs, and small enough that sums of weights stay exact
+    /// enough and that hundredths fit an integer when a weight is printed.
     pub const MAX: u64 = 1_000_000_000_000;
 
     /// The weight of this value; `None` when it is not a number, negative or above [`Weight::MAX`].
@@ -258,8 +259,8 @@ impl Hash for Weight {
     }
 }
 
-/// Prints two decimals, rounding half up on the shortest decimal form of the weight (0.125 prints as 0.13): what
-/// `l5d-ctx-dtab` carries has to be the same whoever printed it.
+/// Prints two decimals, rounding half up on the shortest decimal form of the weight (0.125 prints as 0.13):
+/// what `l5d-ctx-dtab` carries has to be the same whoever printed it.
 impl fmt::Display for Weight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shortest = self.0.to_string();

@@ -99,6 +99,13 @@ impl ReadBuffer {
         self.end += count;
     }
 
+    /// Forgets what is unread and gives the memory back.
+    pub fn clear(&mut self, buffers: &Buffers) {
+        self.start = 0;
+        self.end = 0;
+        self.release(buffers);
+    }
+
     /// Gives the memory back if nothing is unread.
     pub fn release(&mut self, buffers: &Buffers) {
         if self.is_empty() && !self.bytes.is_empty() {

@@ -16,8 +16,6 @@ pub enum Fault {
         /// Why, for instance `Host header is absent`.
         reason: String,
     },
-    /// The method asks for something that this proxy does not do.
-    Unsupported(&'static str),
     /// The name leads nowhere: neg, fail, empty, or no addresses. The explanation is Linkerd's block.
     Unroutable {
         /// The service name.
@@ -38,6 +36,8 @@ pub enum Fault {
     },
     /// The destination could not be connected to.
     Unconnected(Box<Target>),
+    /// The caller's body is not framed as its head said; the text says how.
+    BrokenBody(String),
     /// The exchange with the destination failed before a response began; the text says how.
     BrokenExchange {
         /// What happened.
@@ -97,8 +97,7 @@ impl Fault {
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
-            Self::Unidentified { .. } => 400,
-            Self::Unsupported(_) => 501,
+            Self::Unidentified { .. } | Self::BrokenBody(_) => 400,
             _ => 502,
         }
     }
@@ -107,8 +106,8 @@ impl Fault {
     #[must_use]
     pub const fn stage(&self) -> Stage {
         match self {
-            Self::Unidentified { .. } | Self::Unsupported(_) => Stage::Identification,
-            Self::BrokenExchange { .. } => Stage::Service,
+            Self::Unidentified { .. } => Stage::Identification,
+            Self::BrokenBody(_) | Self::BrokenExchange { .. } => Stage::Service,
             _ => Stage::ClientAcquisition,
         }
     }
@@ -134,7 +133,8 @@ impl Fault {
             head.push_str("l5d-retryable: true\r\n");
         }
         // Writing into a String cannot fail.
-        let _ = write!(head, "Content-Type: text/plain\r\nContent-Length: {}\r\n{connection}\r\n", body.len());
+        let _ =
+            write!(head, "Content-Type: text/plain\r\nContent-Length: {}\r\n{connection}\r\n", body.len());
         out.extend_from_slice(head.as_bytes());
         if !bodiless {
             out.extend_from_slice(body.as_bytes());
@@ -154,12 +154,11 @@ impl fmt::Display for Fault {
                 }
                 write!(f, ") / {reason}")
             }
-            Self::Unsupported(problem) => f.write_str(problem),
             Self::Unroutable { service, base_dtab } => {
                 write!(f, "Unable to route request!\n\nservice name: {service}\ndtab:\n\nbase dtab:\n")?;
                 write!(f, "{base_dtab}\noverride dtab:\n\n")
             }
-            Self::Unbound(text) => f.write_str(text),
+            Self::Unbound(text) | Self::BrokenBody(text) => f.write_str(text),
             Self::BindingTimeout { limit, waiting, service } => {
                 write!(f, "Exceeded {} binding timeout while ", DurationText(*limit))?;
                 match waiting {
@@ -186,9 +185,13 @@ impl fmt::Display for DurationText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut left = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
         let mut first = true;
-        for (unit, milliseconds) in
-            [("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000), ("seconds", 1_000), ("milliseconds", 1)]
-        {
+        for (unit, milliseconds) in [
+            ("days", 86_400_000),
+            ("hours", 3_600_000),
+            ("minutes", 60_000),
+            ("seconds", 1_000),
+            ("milliseconds", 1),
+        ] {
             let count = left / milliseconds;
             left %= milliseconds;
             if count > 0 {

@@ -14,7 +14,8 @@ use crate::clock::Monotonic;
 use crate::discovery::Watcher;
 use crate::interpreter::{Cache, bind};
 use crate::metrics::{Registry, Scope};
-use crate::namer::{self, Bound};
+use crate::name::Bound;
+use crate::namer;
 use crate::trace::{Kind, Site, SiteParts, Tag};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -100,7 +101,7 @@ impl Router {
 
     fn bind(&self, token: &[u8]) -> Service {
         let path = self.params.dst_prefix.child(token);
-        let route = match bind(&self.params.dtab, &path, &namer::system) {
+        let route = match bind(&self.params.dtab, &path, namer::lookup) {
             Ok(tree) => Route::new(&tree, &|bound| self.leaf(bound)),
             Err(error) => Route::Failed(error.to_string()),
         };
@@ -120,7 +121,7 @@ impl Router {
         let scope = Scope::Client { router: self.params.label.clone(), id: id.clone() };
         let metrics = self.registry.scope(scope);
         let watcher = Rc::clone(&self.watcher);
-        let client = Rc::new(Client::new(id.clone(), bound.host.clone(), bound.port, watcher, metrics));
+        let client = Rc::new(Client::new(id.clone(), bound.destination.clone(), watcher, metrics));
         self.clients.borrow_mut().insert(id, Rc::downgrade(&client));
         client
     }

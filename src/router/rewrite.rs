@@ -1,7 +1,8 @@
 //! Header edits toward the destination and back to the caller (routing.md 6), as functions that append bytes.
 
 use crate::http::{Known, KnownSet, Version};
-use crate::http1::{BodyLength, Header, RequestHead, ResponseHead, push_decimal};
+use crate::http1::encode::{push_content_length, push_header, request_line, status_line};
+use crate::http1::{BodyLength, Header, RequestHead, ResponseHead};
 use crate::trace::TraceContext;
 
 /// How this proxy signs itself in `Via`.
@@ -26,25 +27,24 @@ const RESPONSE_REMADE: KnownSet = KnownSet::of(&[Known::Via, Known::L5dSuccessCl
 /// Appends the head of a forwarded request up to what depends on the attempt: [`encode_attempt`] ends it.
 ///
 /// `service_line` is the whole `l5d-dst-service` line. The version sent is this proxy's own (RFC 9110 2.5).
-pub fn encode_request(head: &RequestHead<'_, '_>, service_line: &[u8], context: &TraceContext, out: &mut Vec<u8>) {
-    out.extend_from_slice(head.method.as_bytes());
-    out.push(b' ');
+pub fn encode_request(
+    head: &RequestHead<'_, '_>,
+    service_line: &[u8],
+    context: &TraceContext,
+    out: &mut Vec<u8>,
+) {
     let mut remade = REQUEST_REMADE;
     if let Some(absolute) = &head.absolute {
         let (slash, rest) = absolute.origin_form(head.method);
-        out.extend_from_slice(slash);
-        out.extend_from_slice(rest);
-        out.extend_from_slice(b" HTTP/1.1\r\nHost: ");
-        out.extend_from_slice(absolute.authority);
-        out.extend_from_slice(b"\r\n");
+        request_line(out, head.method, &[slash, rest], Version::Http11);
+        push_header(out, b"Host", absolute.authority);
         remade = remade.with(Known::Host);
     } else {
-        out.extend_from_slice(head.target);
-        out.extend_from_slice(b" HTTP/1.1\r\n");
+        request_line(out, head.method, &[head.target], Version::Http11);
     }
     head.copy_headers(out, |header| !remade.contains(header.known));
     match head.body {
-        BodyLength::Length(length) => encode_length(length, out),
+        BodyLength::Length(length) => push_content_length(out, length),
         BodyLength::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         // A request never lasts until the connection closes.
         BodyLength::None | BodyLength::UntilClose => {}
@@ -106,28 +106,26 @@ impl ConnectionLine {
 
 /// Appends the head of a response on its way back to the caller.
 pub fn encode_response(head: &ResponseHead<'_, '_>, success: bool, framing: ReplyFraming, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"HTTP/1.1 ");
-    push_decimal(u64::from(head.status), out);
-    out.push(b' ');
-    out.extend_from_slice(head.reason);
-    out.extend_from_slice(b"\r\n");
+    status_line(out, Version::Http11, head.status, head.reason);
     // The length of a body that is not sent (to HEAD, or with 304) is the destination's to tell.
-    let remade = if head.body == BodyLength::None { RESPONSE_REMADE } else { RESPONSE_REMADE.with(Known::ContentLength) };
+    let remade = if head.body == BodyLength::None {
+        RESPONSE_REMADE
+    } else {
+        RESPONSE_REMADE.with(Known::ContentLength)
+    };
     head.copy_headers(out, |header| !remade.contains(header.known));
     match framing.body {
-        BodyLength::Length(length) => encode_length(length, out),
+        BodyLength::Length(length) => push_content_length(out, length),
         BodyLength::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         BodyLength::None | BodyLength::UntilClose => {}
     }
     encode_via(head.headers, head.version, out);
-    out.extend_from_slice(if success { b"l5d-success-class: 1.0\r\n" } else { b"l5d-success-class: 0.0\r\n" });
+    out.extend_from_slice(if success {
+        b"l5d-success-class: 1.0\r\n"
+    } else {
+        b"l5d-success-class: 0.0\r\n"
+    });
     out.extend_from_slice(framing.connection.line().as_bytes());
-    out.extend_from_slice(b"\r\n");
-}
-
-fn encode_length(length: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"Content-Length: ");
-    push_decimal(length, out);
     out.extend_from_slice(b"\r\n");
 }
 

@@ -1,7 +1,8 @@
 //! The connections that are open on this shard, so that draining can end the idle ones and wait for the rest.
 
 use crate::net::{Notify, Stream};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 /// One caller's connection.
@@ -11,6 +12,26 @@ pub struct Caller {
     pub stream: Stream,
     /// Between two requests, with nothing of the next one read.
     pub idle: Cell<bool>,
+    /// Both ends, asked of the kernel when a span or an explanation first wants them.
+    ends: OnceCell<(Option<SocketAddr>, Option<SocketAddr>)>,
+}
+
+impl Caller {
+    /// The address of this side.
+    #[must_use]
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        self.ends().0
+    }
+
+    /// The caller's address.
+    #[must_use]
+    pub fn peer_address(&self) -> Option<SocketAddr> {
+        self.ends().1
+    }
+
+    fn ends(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
+        *self.ends.get_or_init(|| (self.stream.local_address().ok(), self.stream.peer_address().ok()))
+    }
 }
 
 /// All open callers of a shard.
@@ -25,7 +46,7 @@ pub struct Callers {
 impl Callers {
     /// Registers a connection until the guard is dropped.
     pub fn enter(self: &Rc<Self>, stream: Stream) -> Entered {
-        let caller = Rc::new(Caller { stream, idle: Cell::new(true) });
+        let caller = Rc::new(Caller { stream, idle: Cell::new(true), ends: OnceCell::new() });
         let mut slots = self.slots.borrow_mut();
         let slot = self.free.borrow_mut().pop().unwrap_or_else(|| {
             slots.push(None);

@@ -2,10 +2,9 @@
 //! of the attempt that is under way (tracing.md 3 and 9). An unsampled request has none of this.
 
 use super::callers::Caller;
-use crate::clock::{Clock, Monotonic};
+use crate::clock::Monotonic;
 use crate::http::{Known, Version};
 use crate::http1::{RequestHead, ResponseHead};
-use crate::net::Stream;
 use crate::router::{Fault, Leaf};
 use crate::trace::{Note, Notes, Site, SpanBuffer, SpanHead, SpanName, Tag, TraceContext};
 use std::net::SocketAddr;
@@ -122,16 +121,15 @@ impl Recording {
         leaf: &Leaf,
         context: TraceContext,
         times: (Monotonic, Monotonic),
-        local: Option<SocketAddr>,
-        remote: SocketAddr,
+        ends: (Option<SocketAddr>, SocketAddr),
     ) {
         let head = SpanHead {
             context,
             start: times.0,
             end: times.1,
             // The machine's own address, as on the server span, so that the two can be joined; no port.
-            local: local.map(|address| SocketAddr::new(address.ip(), 0)),
-            remote: Some(remote),
+            local: ends.0.map(|address| SocketAddr::new(address.ip(), 0)),
+            remote: Some(ends.1),
             name: SpanName::Request { method: &self.method, target: &self.target },
         };
         spans.record(leaf.site(), &head, &self.client);

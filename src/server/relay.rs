@@ -1,6 +1,7 @@
 //! Moves one message body from one connection to another at the receiver's pace; no body is ever held whole.
 
-use crate::http1::{BodyDecoder, BodyError, BodyStep, Framing};
+use crate::http1::encode::{CRLF, LAST_CHUNK, chunk_head, last_chunk};
+use crate::http1::{BodyDecoder, BodyError, Step, trailers};
 use crate::net::{Buffers, ReadBuffer, Stream};
 use std::future::poll_fn;
 use std::io;
@@ -21,6 +22,15 @@ pub(super) struct Transfer<'a> {
     /// The decoder has to see more input before it can go on.
     starved: bool,
     ended: bool,
+}
+
+/// How the bytes of a body are marked toward the receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// Not at all: the head tells the length, or the end of the connection does.
+    AsIs,
+    /// As chunks.
+    Chunked,
 }
 
 /// Which side a transfer failed on.
@@ -44,7 +54,18 @@ impl<'a> Transfer<'a> {
         framing: Framing,
         output: Vec<u8>,
     ) -> Self {
-        Self { from, to, buffers, decoder, framing, output, written: 0, direct: 0, starved: false, ended: false }
+        Self {
+            from,
+            to,
+            buffers,
+            decoder,
+            framing,
+            output,
+            written: 0,
+            direct: 0,
+            starved: false,
+            ended: false,
+        }
     }
 
     /// Whether everything has been written.
@@ -97,9 +118,9 @@ impl<'a> Transfer<'a> {
             }
             if self.starved {
                 let filled = self.from.poll_fill(cx, input, self.buffers, usize::MAX);
-                match std::task::ready!(filled).map_err(TransferError::Sender)? {
-                    0 => self.decoder.end_of_input().map_err(TransferError::Framing)?,
-                    _ => {}
+                let is_end = std::task::ready!(filled).map_err(TransferError::Sender)? == 0;
+                if is_end && !self.decoder.end_of_input() {
+                    return Poll::Ready(Err(TransferError::Sender(io::ErrorKind::UnexpectedEof.into())));
                 }
                 self.starved = false;
             }
@@ -117,31 +138,47 @@ impl<'a> Transfer<'a> {
     /// Decodes what has been read: into the output when it has to be framed or is small enough to share a
     /// write with what is there, else marked to go out directly.
     fn gather(&mut self, input: &mut ReadBuffer) -> Result<(), TransferError> {
-        while !self.ended && !self.starved && self.direct == 0 && self.output.len() - self.written < GATHER_BYTES {
+        while !self.ended
+            && !self.starved
+            && self.direct == 0
+            && self.output.len() - self.written < GATHER_BYTES
+        {
             match self.decoder.step(input.unread()).map_err(TransferError::Framing)? {
-                BodyStep::Data { skip, len } => {
+                Step::Data { skip, len } => {
                     input.consume(skip);
-                    let pending = self.output.len() - self.written;
-                    if self.framing == Framing::Chunked || (pending > 0 && len <= GATHER_BYTES) {
-                        let data = input.unread().get(..len).unwrap_or_default();
-                        self.framing.encode_data(data, &mut self.output);
-                        input.consume(len);
-                    } else {
-                        self.direct = len;
-                    }
+                    self.take_data(input, len);
                 }
-                BodyStep::NeedMore { consumed } => {
+                Step::NeedMore { consumed } => {
                     input.consume(consumed);
                     self.starved = true;
                 }
-                BodyStep::End { consumed } => {
+                Step::End { consumed, trailers: lines } => {
+                    if self.framing == Framing::Chunked {
+                        let lines = input.unread().get(lines).unwrap_or_default();
+                        encode_end(lines, &mut self.output);
+                    }
                     input.consume(consumed);
-                    self.framing.encode_end(self.decoder.trailers(), &mut self.output);
                     self.ended = true;
                 }
             }
         }
         Ok(())
+    }
+
+    fn take_data(&mut self, input: &mut ReadBuffer, len: usize) {
+        let data = input.unread().get(..len).unwrap_or_default();
+        let is_chunked = self.framing == Framing::Chunked;
+        if is_chunked {
+            chunk_head(&mut self.output, len);
+            self.output.extend_from_slice(data);
+            self.output.extend_from_slice(CRLF);
+        } else if !self.is_flushed() && len <= GATHER_BYTES {
+            self.output.extend_from_slice(data);
+        } else {
+            self.direct = len;
+            return;
+        }
+        input.consume(len);
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransferError>> {
@@ -155,7 +192,11 @@ impl<'a> Transfer<'a> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_direct(&mut self, cx: &mut Context<'_>, input: &mut ReadBuffer) -> Poll<Result<(), TransferError>> {
+    fn poll_direct(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &mut ReadBuffer,
+    ) -> Poll<Result<(), TransferError>> {
         while self.direct > 0 {
             let data = input.unread().get(..self.direct).unwrap_or_default();
             let count = written(std::task::ready!(self.to.poll_write(cx, data)))?;
@@ -163,6 +204,14 @@ impl<'a> Transfer<'a> {
             self.direct -= count;
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+fn encode_end(lines: &[u8], output: &mut Vec<u8>) {
+    if lines.is_empty() {
+        output.extend_from_slice(LAST_CHUNK);
+    } else {
+        last_chunk(output, trailers(lines));
     }
 }
 

@@ -24,7 +24,7 @@ pub const HAND_OVER_BYTES: usize = 256 * 1024;
 pub const HAND_OVER_AGE: Duration = Duration::from_millis(500);
 
 /// Emptied batches' memory that waits for a shard to use it again.
-const SPARE_BATCHES: usize = 4;
+const SPARE_BATCHES: usize = 2;
 
 /// Where full batches go. Offering must not block: it is called on the request path.
 pub trait Outlet: Send {
@@ -106,10 +106,16 @@ impl SpanBuffer {
         Self { clock, samplers, filling }
     }
 
-    /// A buffer without a telemeter: it records nothing.
+    /// A buffer without a telemeter: it records nothing, and its samplers only serve `l5d-sample`.
     #[must_use]
-    pub fn disabled(clock: Clock) -> Self {
-        Self { clock, samplers: Samplers::new([], 0), filling: None }
+    pub fn disabled(clock: Clock, salt: u64) -> Self {
+        Self { clock, samplers: Samplers::new([], salt), filling: None }
+    }
+
+    /// The samplers to decide with for this shard's requests; [`super::receive`] and [`super::send`] want them.
+    #[must_use]
+    pub const fn samplers(&self) -> &Samplers {
+        &self.samplers
     }
 
     /// Whether a span of this context would be recorded: the one branch for a request that is not sampled.

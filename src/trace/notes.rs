@@ -81,6 +81,17 @@ impl Notes {
         self.bytes.clear();
     }
 
+    /// How much is recorded, to come back to with [`Notes::truncate`].
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Forgets what was recorded since [`Notes::len`] was `length`.
+    pub fn truncate(&mut self, length: usize) {
+        self.bytes.truncate(length);
+    }
+
     /// Whether nothing is recorded.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -220,7 +231,8 @@ mod tests {
         #[test]
         fn decimal_digits_are_those_of_the_formatter(value in any::<u64>()) {
             let expected = value.to_string();
-            prop_assert_eq!(decimal(value, &mut [0; 20]), expected.as_bytes());
+            let mut digits = [0; 20];
+            prop_assert_eq!(decimal(value, &mut digits), expected.as_bytes());
         }
     }
 }

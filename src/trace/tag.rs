@@ -138,7 +138,8 @@ mod tests {
         for tag in Tag::ALL {
             assert_eq!(Tag::from_index(tag.index()), Some(*tag));
         }
-        assert_eq!(Tag::from_index(Tag::ALL.len() as u8), None);
+        let beyond = u8::try_from(Tag::ALL.len()).unwrap();
+        assert_eq!(Tag::from_index(beyond), None);
         assert_eq!(Note::from_index(u8::MAX), None);
     }
 

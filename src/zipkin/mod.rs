@@ -1,5 +1,7 @@
 //! Zipkin: the v2 span and its JSON, and the sender that posts it.
 
+pub mod v2;
+
 /// The configuration's telemeters of kind `io.l5d.zipkin` and `io.zipkin.http`, HTTP transport.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ZipkinParams {
