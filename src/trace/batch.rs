@@ -72,6 +72,12 @@ impl Batch {
         self.records.len()
     }
 
+    /// Bytes of the records from `position` on.
+    #[must_use]
+    pub const fn bytes_after(&self, position: Position) -> usize {
+        self.records.len().saturating_sub(position.0)
+    }
+
     /// Bytes of memory that the batch holds on to, apart from what its sites share with others.
     #[must_use]
     pub fn memory(&self) -> usize {
