@@ -219,7 +219,6 @@ const fn kind_bits(kind: Kind) -> u16 {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "seven bits fit into a byte")]
 const fn low_seven(value: u64) -> u8 {
     (value & 0x7f) as u8
 }
