@@ -35,7 +35,12 @@ pub struct Client {
 impl Client {
     /// A client of `id`, whose addresses come from `origin`. A host that is a name is watched as long as it lives.
     #[must_use]
-    pub fn new(id: String, origin: name::Destination, watcher: Rc<Watcher>, metrics: Arc<SideMetrics>) -> Self {
+    pub fn new(
+        id: String,
+        origin: name::Destination,
+        watcher: Rc<Watcher>,
+        metrics: Arc<SideMetrics>,
+    ) -> Self {
         let client = Self {
             id,
             addresses: RefCell::new(match &origin {

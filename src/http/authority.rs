@@ -16,14 +16,7 @@ pub fn is_authority(value: &[u8]) -> bool {
             }
             port.strip_prefix(b"]").unwrap_or_default()
         }
-        _ => {
-            let end = value.iter().position(|&byte| byte == b':').unwrap_or(value.len());
-            let (name, port) = value.split_at(end);
-            if !is_registered_name(name) {
-                return false;
-            }
-            port
-        }
+        _ => behind_name(value),
     };
     match port {
         [] => true,
@@ -41,41 +34,32 @@ fn is_ip_literal(literal: &[u8]) -> bool {
         })
 }
 
-fn is_registered_name(name: &[u8]) -> bool {
-    let mut rest = name;
+/// What is left of `value` behind a registered name, which may be empty.
+fn behind_name(value: &[u8]) -> &[u8] {
+    let mut rest = value;
     loop {
+        let end = rest.iter().position(|&byte| !NAME_BYTES[usize::from(byte)]).unwrap_or(rest.len());
+        rest = rest.get(end..).unwrap_or_default();
         match rest {
-            [] => return true,
             [b'%', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 rest = after
             }
-            [byte, after @ ..] if is_name_byte(*byte) => rest = after,
-            _ => return false,
+            _ => return rest,
         }
     }
 }
 
-/// Unreserved characters and sub-delimiters.
-const fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'-' | b'.'
-                | b'_'
-                | b'~'
-                | b'!'
-                | b'$'
-                | b'&'
-                | b'\''
-                | b'('
-                | b')'
-                | b'*'
-                | b'+'
-                | b','
-                | b';'
-                | b'='
-        )
-}
+/// Unreserved characters and sub-delimiters, by byte.
+static NAME_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let bytes = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=";
+    let mut index = 0;
+    while index < bytes.len() {
+        table[bytes[index] as usize] = true;
+        index += 1;
+    }
+    table
+};
 
 fn is_port(digits: &[u8]) -> bool {
     digits

@@ -17,7 +17,7 @@ macro_rules! known {
 
         impl Known {
             /// Every name, with its variant.
-            const NAMES: &[(Self, &'static str)] = &[$((Self::$variant, $name),)*];
+            pub(super) const NAMES: &[(Self, &'static str)] = &[$((Self::$variant, $name),)*];
 
             /// The name in lower case; empty for `Other` and `Nominated`.
             #[must_use]
@@ -135,52 +135,6 @@ impl KnownSet {
     }
 }
 
-/// Slots of the name table: a power of two, about three times the number of names, so that nearly every
-/// unknown name ends at an empty slot without a comparison.
-const SLOTS: usize = 128;
-
-/// Open-addressed hash table of the known names; `Other` marks an empty slot.
-static TABLE: [Known; SLOTS] = table();
-
-const fn table() -> [Known; SLOTS] {
-    let mut slots = [Known::Other; SLOTS];
-    let mut index = 0;
-    while index < Known::NAMES.len() {
-        let (known, name) = Known::NAMES[index];
-        let name = name.as_bytes();
-        let mut slot = slot_of(name[0], name[name.len() - 1], name.len());
-        while !matches!(slots[slot], Known::Other) {
-            slot = (slot + 1) % SLOTS;
-        }
-        slots[slot] = known;
-        index += 1;
-    }
-    slots
-}
-
-/// Where the search for a name begins: from its length and its outer letters, in either case.
-const fn slot_of(first: u8, last: u8, len: usize) -> usize {
-    // `as` widens here; `usize::from` is not const.
-    ((first | 0x20) as usize * 3 + (last | 0x20) as usize * 11 + len * 5) % SLOTS
-}
-
-/// The known name that `name` is, in any case.
-#[must_use]
-#[inline]
-pub fn classify(name: &[u8]) -> Known {
-    let (Some(&first), Some(&last)) = (name.first(), name.last()) else {
-        return Known::Other;
-    };
-    let mut slot = slot_of(first, last, name.len());
-    loop {
-        let known = TABLE[slot % SLOTS];
-        if known == Known::Other || known.name().as_bytes().eq_ignore_ascii_case(name) {
-            return known;
-        }
-        slot += 1;
-    }
-}
-
 /// Whether fields of this name carry context from hop to hop (`l5d-*`, `x-b3-*`, `x-forwarded-*`), known to us
 /// or not.
 #[must_use]
@@ -239,16 +193,6 @@ pub fn trim(value: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{any, prop_assert_eq, proptest};
-
-    #[test]
-    fn every_known_name_is_found_in_any_case() {
-        for &(known, name) in Known::NAMES {
-            assert_eq!(classify(name.as_bytes()), known);
-            assert_eq!(classify(name.to_uppercase().as_bytes()), known);
-            assert_eq!(known.name(), name);
-        }
-    }
 
     #[test]
     fn names_are_listed_once_and_in_lower_case() {
@@ -256,32 +200,6 @@ mod tests {
             assert_eq!(*name, name.to_lowercase());
             assert!(is_token(name.as_bytes()));
             assert!(Known::NAMES.iter().skip(index + 1).all(|(_, other)| other != name), "{name} twice");
-        }
-    }
-
-    #[test]
-    fn names_that_merely_resemble_a_known_one_are_other() {
-        for name in [
-            "",
-            "hos",
-            "hosts",
-            "h0st",
-            "xontent-length",
-            "content_length",
-            "l5d-ctx-tracf",
-            "transfer-encoding ",
-        ] {
-            assert_eq!(classify(name.as_bytes()), Known::Other, "{name}");
-        }
-    }
-
-    #[test]
-    fn the_table_is_sparse_enough_to_end_searches_early() {
-        for &(known, name) in Known::NAMES {
-            let bytes = name.as_bytes();
-            let home = slot_of(bytes[0], bytes[bytes.len() - 1], bytes.len());
-            let found = (0..SLOTS).find(|step| TABLE[(home + step) % SLOTS] == known).unwrap();
-            assert!(found <= 4, "{name} lies {found} slots from home");
         }
     }
 
@@ -312,14 +230,6 @@ mod tests {
     fn trimming_takes_blanks_and_tabs_only() {
         for (value, expected) in [(" \ta b\t ", "a b"), ("", ""), (" \t ", ""), ("\u{b}a", "\u{b}a")] {
             assert_eq!(trim(value.as_bytes()), expected.as_bytes());
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn classification_agrees_with_a_plain_search(name in any::<Vec<u8>>()) {
-            let plain = Known::NAMES.iter().find(|(_, known)| known.as_bytes().eq_ignore_ascii_case(&name));
-            prop_assert_eq!(classify(&name), plain.map_or(Known::Other, |(known, _)| *known));
         }
     }
 }

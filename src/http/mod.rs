@@ -2,12 +2,14 @@
 //! reason phrases. Nothing here knows how a message looks on the wire; that is `http1/`.
 
 mod authority;
+mod classify;
 mod field;
 mod reason;
 mod target;
 
 pub use authority::is_authority;
-pub use field::{Known, KnownSet, carries_context, classify, is_field_value, is_token, trim};
+pub use classify::classify;
+pub use field::{Known, KnownSet, carries_context, is_field_value, is_token, trim};
 pub use reason::reason;
 pub use target::AbsoluteTarget;
 

@@ -22,6 +22,7 @@ pub(super) struct Exchange<'a> {
     attempt: Attempt<'a>,
     connection: &'a Connection,
     context: TraceContext,
+    /// When the attempt began; without a recording, when the request did, which saves reading the clock.
     begun: Monotonic,
     pending: Pending<'a>,
     /// The request on its way to the destination.
@@ -92,12 +93,13 @@ impl<'a> Exchange<'a> {
         request: &mut Request<'_>,
     ) -> Self {
         let shared = &attempt.server.shared;
-        let context = trace::send(&request.context, &shared.samplers, &mut *shared.rng.borrow_mut());
+        let context = trace::send(&request.context, shared.spans.samplers(), &mut *shared.rng.borrow_mut());
         let mut head = std::mem::take(&mut request.head);
         head.truncate(request.common);
         encode_attempt(attempt.leaf.lines(), &context, &mut head);
-        let begun = shared.clock.now();
+        let mut begun = request.started;
         if let Some(recording) = &mut request.recording {
+            begun = shared.clock.now();
             recording.begin_attempt(is_retry, shared.clock.wall_us(begun));
         }
         let framing = if request.body == BodyLength::Chunked { Framing::Chunked } else { Framing::AsIs };
@@ -147,7 +149,7 @@ impl<'a> Exchange<'a> {
         let (from, to) = (self.connection, &self.attempt.caller.stream);
         let mut reply = Transfer::new(from, to, &shared.buffers, decoder, response.framing, reply);
         let mut result = poll_fn(|cx| reply.poll_head(cx, &mut self.answer)).await;
-        let latency = shared.clock.now().since(request.started);
+        let latency = if request.recording.is_some() { shared.clock.now() } else { ended }.since(request.started);
         if matches!(result, Err(TransferError::Receiver(_))) {
             request.pending.failed(latency);
         } else {

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::metrics::{Registry, SideMetrics};
 use crate::net::{Buffers, Deadlines, Listener, Notify};
 use crate::router::Router;
-use crate::trace::{Samplers, SpanBuffer};
+use crate::trace::SpanBuffer;
 use futures_lite::FutureExt;
 use rand::rngs::SmallRng;
 use recording::Recording;
@@ -35,10 +35,8 @@ pub struct Shared {
     pub deadlines: Deadlines,
     /// Open connections.
     pub callers: Rc<Callers>,
-    /// Takes finished spans.
+    /// Takes finished spans, and decides which traces are recorded.
     pub spans: SpanBuffer,
-    /// Decide which traces are recorded.
-    pub samplers: Samplers,
     /// Draws ids and choices.
     pub rng: RefCell<SmallRng>,
     /// New addresses were published.
@@ -46,6 +44,7 @@ pub struct Shared {
     /// This shard's counts.
     pub registry: Arc<Registry>,
     /// Notes of sampled requests, to be used again.
+    #[expect(clippy::vec_box, reason = "a recording is taken out and put back by its pointer")]
     recordings: RefCell<Vec<Box<Recording>>>,
     accept_failing: Cell<bool>,
 }
@@ -53,20 +52,13 @@ pub struct Shared {
 impl Shared {
     /// A shard with nothing open yet.
     #[must_use]
-    pub fn new(
-        clock: Clock,
-        spans: SpanBuffer,
-        samplers: Samplers,
-        rng: SmallRng,
-        registry: Arc<Registry>,
-    ) -> Self {
+    pub fn new(clock: Clock, spans: SpanBuffer, rng: SmallRng, registry: Arc<Registry>) -> Self {
         Self {
             clock,
             buffers: Buffers::default(),
             deadlines: Deadlines::new(clock),
             callers: Rc::default(),
             spans,
-            samplers,
             rng: RefCell::new(rng),
             addresses_changed: Notify::default(),
             registry,

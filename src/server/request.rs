@@ -140,7 +140,7 @@ fn take_apart<'a>(server: &'a Server, unread: &[u8]) -> Result<Option<(Request<'
     };
     let started = shared.clock.now();
     let (inbound, sample) = (head.header(Known::L5dCtxTrace), head.header(Known::L5dSample));
-    let context = trace::receive(inbound, sample, &shared.samplers, &mut *shared.rng.borrow_mut());
+    let context = trace::receive(inbound, sample, shared.spans.samplers(), &mut *shared.rng.borrow_mut());
     let mut encoded = shared.buffers.take_write();
     let service = match host_token(&head) {
         Ok(token) => {
