@@ -23,8 +23,12 @@ fn choose_from(params: &ShardsParams, allowed: &[usize], findings: &mut Findings
         ShardsParams::Count(count) => {
             if *count > allowed.len() {
                 let cores = allowed.len();
-                let problem = format!("runtime.shards is {count}, and this process may use {cores} cores: some share one");
-                findings.warnings.push(Finding::new(problem, &["lower runtime.shards, or widen the process's CPU set"]));
+                let problem = format!(
+                    "runtime.shards is {count}, and this process may use {cores} cores: some share one"
+                );
+                findings
+                    .warnings
+                    .push(Finding::new(problem, &["lower runtime.shards, or widen the process's CPU set"]));
             }
             allowed.iter().copied().cycle().take(*count).collect()
         }
@@ -34,7 +38,9 @@ fn choose_from(params: &ShardsParams, allowed: &[usize], findings: &mut Findings
                 let problem = format!(
                     "runtime.shards lists cores that this process may not use: {missing:?}; it may use {allowed:?}"
                 );
-                findings.errors.push(Finding::new(problem, &["change runtime.shards, or widen the process's CPU set"]));
+                findings
+                    .errors
+                    .push(Finding::new(problem, &["change runtime.shards, or widen the process's CPU set"]));
             }
             cores.clone()
         }

@@ -15,16 +15,19 @@ struct Limit {
     hard: u64,
 }
 
-/// Raises the limits on open files and locked memory as far as the process may, and adds what is still too
-/// low to `findings`.
-pub(super) fn raise_and_check(findings: &mut Findings) {
-    match raise(libc::RLIMIT_MEMLOCK) {
-        Ok(limit) => findings.errors.extend(judge_memlock(limit)),
-        Err(error) => findings.warnings.push(unread("locked memory", &error)),
-    }
+/// Raises the limit on open files as far as the process may, and adds to `findings` if it is still low.
+pub(super) fn raise_and_check_files(findings: &mut Findings) {
     match raise(libc::RLIMIT_NOFILE) {
         Ok(limit) => findings.warnings.extend(judge_files(limit)),
         Err(error) => findings.warnings.push(unread("open files", &error)),
+    }
+}
+
+/// The same for the limit on locked memory, which executors insist on.
+pub(super) fn raise_and_check_memlock(findings: &mut Findings) {
+    match raise(libc::RLIMIT_MEMLOCK) {
+        Ok(limit) => findings.errors.extend(judge_memlock(limit)),
+        Err(error) => findings.warnings.push(unread("locked memory", &error)),
     }
 }
 

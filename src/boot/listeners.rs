@@ -12,26 +12,26 @@ use std::os::fd::{AsFd, OwnedFd};
 
 /// All listeners, bound and listening: from here on connections wait for whoever accepts them.
 #[derive(Debug)]
-pub struct Listeners {
+pub(super) struct Listeners {
     /// For the admin server.
-    pub admin: TcpListener,
+    pub(super) admin: TcpListener,
     /// For the collector, if there is one.
-    pub collector: Option<TcpListener>,
+    pub(super) collector: Option<TcpListener>,
     /// For the routers, in the order of the configuration.
-    pub servers: Vec<Server>,
+    pub(super) servers: Vec<Server>,
 }
 
 /// One server of one router.
 #[derive(Debug)]
-pub struct Server {
+pub(super) struct Server {
     /// The router's place in the configuration.
-    pub router: usize,
+    pub(super) router: usize,
     /// Where it was told to listen.
-    pub configured: SocketAddr,
+    pub(super) configured: SocketAddr,
     /// Where it listens.
-    pub address: SocketAddr,
+    pub(super) address: SocketAddr,
     /// One socket for each shard.
-    pub sockets: Vec<OwnedFd>,
+    pub(super) sockets: Vec<OwnedFd>,
 }
 
 /// Binds all listeners of `config`.
@@ -48,7 +48,8 @@ pub(super) fn bind_all(config: &Config, shards: usize) -> Result<Listeners, Vec<
     for (router, params) in config.routers.iter().enumerate() {
         for (index, &configured) in params.servers.iter().enumerate() {
             let bound = bind_server(router, configured, shards);
-            let bound = bound.map_err(|error| explain(&Wanted::server(router, params, index, configured), &error));
+            let bound =
+                bound.map_err(|error| explain(&Wanted::server(router, params, index, configured), &error));
             servers.extend(keep(bound, &mut findings));
         }
     }

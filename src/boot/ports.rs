@@ -34,7 +34,11 @@ impl Wanted {
 
     /// Server number `server` of router number `router`.
     pub(super) fn server(router: usize, params: &RouterParams, server: usize, address: SocketAddr) -> Self {
-        Self { owner: params.label.clone(), key: format!("routers[{router}].servers[{server}].port"), address }
+        Self {
+            owner: params.label.clone(),
+            key: format!("routers[{router}].servers[{server}].port"),
+            address,
+        }
     }
 }
 
