@@ -149,7 +149,8 @@ impl<'a> Exchange<'a> {
         let (from, to) = (self.connection, &self.attempt.caller.stream);
         let mut reply = Transfer::new(from, to, &shared.buffers, decoder, response.framing, reply);
         let mut result = poll_fn(|cx| reply.poll_head(cx, &mut self.answer)).await;
-        let latency = if request.recording.is_some() { shared.clock.now() } else { ended }.since(request.started);
+        let latency =
+            if request.recording.is_some() { shared.clock.now() } else { ended }.since(request.started);
         if matches!(result, Err(TransferError::Receiver(_))) {
             request.pending.failed(latency);
         } else {
