@@ -40,7 +40,7 @@ impl Pace {
     /// A body is large enough that the cost of a POST is spread over hundreds of spans, and small enough to stay in the
     /// processor's cache between encoding and sending.
     pub(super) const DEFAULT: Self = Self {
-        body: BodyLimits { bytes: 512 * 1024, spans: 4_000 },
+        body: BodyLimits { bytes: 256 * 1024, spans: 4_000 },
         merge_age: Duration::from_millis(200),
         in_flight: 2,
         budget_bytes: 32 * 1024 * 1024,
@@ -96,9 +96,6 @@ struct Posting {
     spans: u64,
     begun: Monotonic,
 }
-
-/// JSON is at least this many times as long as the records; below that a body might still be filled up.
-const JSON_PER_RECORD: usize = 2;
 
 impl Lane {
     pub(super) fn new(
@@ -309,7 +306,7 @@ impl Lane {
 
 impl Waiting {
     fn is_full(&self, limits: BodyLimits) -> bool {
-        self.spans >= limits.spans || self.records >= limits.bytes / JSON_PER_RECORD
+        self.spans >= limits.spans || self.records >= limits.bytes
     }
 
     fn forget(&mut self, oldest: &Unsent) {

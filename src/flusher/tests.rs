@@ -135,14 +135,14 @@ fn spans_of_all_shards_arrive_once_in_few_bodies_over_few_connections() {
 #[test]
 fn a_body_stays_within_its_limits() {
     let collector = Collector::accepting();
-    let pace = Pace { body: BodyLimits { bytes: 20_000, spans: 70 }, ..QUICK };
+    let pace = Pace { body: BodyLimits { bytes: 5_000, spans: 30 }, ..QUICK };
     let mut bench = Bench::one(&collector, pace);
     bench.record(3_000);
     bench.settle("all sent", |totals| totals.sent == 3_000);
     for request in collector.received() {
         let spans: Vec<serde_json::Value> = serde_json::from_slice(&request.body).unwrap();
-        assert!(!spans.is_empty() && spans.len() <= 70);
-        assert!(request.body.len() < 21_000);
+        assert!(!spans.is_empty() && spans.len() <= 30);
+        assert!(request.body.len() < 15_000);
     }
     bench.end(PATIENCE);
 }
