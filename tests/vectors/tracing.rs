@@ -262,15 +262,16 @@ impl Drawn {
 
 impl RngCore for Drawn {
     fn next_u32(&mut self) -> u32 {
-        panic!("ids are drawn as 64 bits")
+        u32::try_from(self.next_u64() >> 32).unwrap_or_default()
     }
 
+    /// Zero, which no vector expects, when more ids are drawn than the vector has.
     fn next_u64(&mut self) -> u64 {
-        self.left.pop().expect("more ids are drawn than the vector has")
+        self.left.pop().unwrap_or_default()
     }
 
-    fn fill_bytes(&mut self, _bytes: &mut [u8]) {
-        panic!("ids are drawn as 64 bits")
+    fn fill_bytes(&mut self, bytes: &mut [u8]) {
+        rand::rand_core::impls::fill_bytes_via_next(self, bytes);
     }
 }
 
