@@ -243,7 +243,10 @@ impl Lane {
                     return self.drop_posting(&posting, DropReason::Rejected);
                 }
                 Verdict::NotNow { after, why } => {
-                    self.log_change(Health::Failing, &why);
+                    // One failure is nothing to speak of: a collector may close an idle connection just when it is used.
+                    if self.failures.get() > 0 {
+                        self.log_change(Health::Failing, &why);
+                    }
                     let delay = self.delay(after);
                     if self.stopping.get() {
                         if failed_at_end {
@@ -313,5 +316,40 @@ impl Waiting {
         self.spans -= oldest.spans();
         self.memory -= oldest.memory();
         self.records -= oldest.records();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zipkin::ZipkinParams;
+
+    fn lane() -> Lane {
+        let params = ZipkinParams {
+            host: "127.0.0.1".to_owned(),
+            port: 1,
+            host_header: None,
+            compress: false,
+            sample_rate: 1.0,
+        };
+        let sender = Sender::new(&params, Pace::DEFAULT.post_timeout, 1).unwrap();
+        Lane::new(0, sender, Arc::default(), Clock::start(), Pace::DEFAULT)
+    }
+
+    #[test]
+    fn delays_double_up_to_the_longest_and_leave_out_at_most_a_half() {
+        let lane = lane();
+        for full_ms in [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000].into_iter().chain([5_000; 50]) {
+            let full = Duration::from_millis(full_ms);
+            let delay = lane.delay(None);
+            assert!(full / 2 <= delay && delay <= full, "{delay:?} of {full:?}");
+        }
+    }
+
+    #[test]
+    fn a_collector_that_names_a_time_gets_it_but_is_not_hammered() {
+        let lane = lane();
+        assert_eq!(lane.delay(Some(Duration::from_secs(7))), Duration::from_secs(7));
+        assert_eq!(lane.delay(Some(Duration::ZERO)), Pace::DEFAULT.first_delay);
     }
 }

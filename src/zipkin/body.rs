@@ -102,7 +102,7 @@ fn encode_array(
                 return array.end();
             }
             let Some((record, next)) = batch.read(unsent.position) else { break };
-            bytes += batch.bytes_after(unsent.position) - batch.bytes_after(next);
+            let record_bytes = batch.bytes_after(unsent.position) - batch.bytes_after(next);
             unsent.position = next;
             if record.takers >> unsent.telemeter & 1 == 0 {
                 continue;
@@ -113,7 +113,7 @@ fn encode_array(
                 None => place.insert(SiteJson::new(record.site)?),
             };
             site.learn(&record)?;
-            bytes += site.weight();
+            bytes += record_bytes + site.weight();
             unsent.spans -= 1;
             body.spans += 1;
             array.serialize_element(&Span { record: &record, site })?;
