@@ -220,7 +220,6 @@ pub const NOT_BUILT: &[NotBuilt] = &[
     whole(POLICY, "config_check", CONFIG),
     // Run once the data path is in place.
     whole(ROUTING, "identifier", DATA_PATH),
-    whole(ROUTING, "sample_header", DATA_PATH),
     whole(ROUTING, "via", DATA_PATH),
     whole(ROUTING, "hop_by_hop", DATA_PATH),
     whole(ROUTING, "err_encoding", DATA_PATH),
@@ -230,13 +229,7 @@ pub const NOT_BUILT: &[NotBuilt] = &[
     whole(POLICY, "via", DATA_PATH),
     whole(POLICY, "hop_by_hop", DATA_PATH),
     whole(POLICY, "l5d_err_encoding", DATA_PATH),
-    whole(POLICY, "sample_header", DATA_PATH),
     // Run once trace contexts, samplers and Zipkin JSON are in place.
-    whole(TRACING, "ctx_trace_encode", TRACES),
-    whole(TRACING, "ctx_trace_decode", TRACES),
-    whole(TRACING, "l5d_sample_parse", TRACES),
-    whole(TRACING, "sampler", TRACES),
-    whole(TRACING, "context_hop", TRACES),
     whole(TRACING, "v2_json_encode", TRACES),
     whole(TRACING, "zipkin_id", TRACES),
     whole(TRACING, "v2_json_decode", TRACES),
