@@ -4,6 +4,13 @@
 //! `RINGSPAN_SKIP_BROWSER=1` the tests say that they are skipped. With `RINGSPAN_SCREENSHOTS=docs` the pictures of the
 //! documentation are taken anew.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of a test end it when they fail"
+)]
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ringspan::clock::Clock;
@@ -31,7 +38,7 @@ fn the_list_shows_a_trace_and_leads_to_its_waterfall() {
         assert!(first.contains(part), "{part:?} is not in {first:?}");
     }
     assert!(results[1].as_str().unwrap().contains("18ms"));
-    browser.screenshot("traces.png");
+    browser.screenshot("traces.png", 680);
 
     browser.click(".results li:nth-child(2) a");
     let rows = browser.wait_for(
@@ -69,7 +76,7 @@ fn the_list_shows_a_trace_and_leads_to_its_waterfall() {
     );
     let events: Vec<_> = rows.iter().filter(|row| row.len() == 4).map(|row| row[2].as_str()).collect();
     assert_eq!(events, ["Annotation", "Client Start", "Wire Send", "Wire Receive", "Client Finish"]);
-    browser.screenshot("waterfall.png");
+    browser.screenshot("waterfall.png", 1_060);
 
     let address = browser.run("return location.href;");
     assert!(
@@ -284,8 +291,9 @@ impl Browser {
     }
 
     /// Takes a picture of the page for the documentation, if that is wanted.
-    fn screenshot(&self, name: &str) {
+    fn screenshot(&self, name: &str, height: u32) {
         if let Ok(folder) = std::env::var("RINGSPAN_SCREENSHOTS") {
+            self.command("window/rect", &json!({"width": 1_240, "height": height}));
             let (_, answer) =
                 exchange(self.address, "GET", &format!("/session/{}/screenshot", self.session), "");
             let answer: Value = serde_json::from_str(&answer).unwrap();

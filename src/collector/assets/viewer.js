@@ -280,7 +280,11 @@ function showResults(traces) {
   byId("empty").hidden = found.length > 0;
   if (found.length === 0) {
     const lookback = form.elements.lookback.selectedOptions[0].textContent;
-    byId("empty-why").textContent = `Nothing of the last ${lookback} answers this search. Send a request through a router:`;
+    const isFiltered = ["serviceName", "spanName", "annotationQuery", "minDuration"].some((name) => form.elements[name].value);
+    byId("empty-title").textContent = isFiltered ? "No trace matches" : "No traces here yet";
+    byId("empty-why").textContent = isFiltered ? `Nothing of the last ${lookback} answers this search.`
+      : `Nothing arrived in the last ${lookback}. Send a request through a router, such as the tutorial's:`;
+    byId("empty-try").hidden = isFiltered;
     say("");
     lookAgain = setTimeout(() => {
       fillServices();
