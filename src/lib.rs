@@ -27,5 +27,6 @@ pub mod router;
 
 pub mod boot;
 pub mod config;
+pub mod control;
 pub mod server;
 pub mod shard;

@@ -1,17 +1,23 @@
 //! HTTP/1.1 on the wire: functions on byte slices that own no buffer and await nothing.
 
-/// Limits on a message head (`maxInitialLineKB`, `maxHeadersKB`), in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Longest request or status line, without its line end.
-    pub initial_line: usize,
-    /// Longest header section: all header lines together, with their line ends.
-    pub headers: usize,
-}
+mod body;
+mod chunked;
+mod copy;
+mod decoder;
+pub mod encode;
+mod facts;
+mod head;
+mod limits;
+mod parse;
+mod scan;
+mod trailers;
 
-impl Default for Limits {
-    /// Linkerd's: 4 KiB and 8 KiB.
-    fn default() -> Self {
-        Self { initial_line: 4 * 1024, headers: 8 * 1024 }
-    }
-}
+pub use body::BodyLength;
+pub use chunked::{BodyError, ChunkedDecoder, MAX_EXTENSION_BYTES, MAX_TRAILER_BYTES, Step};
+pub use decoder::BodyDecoder;
+pub use facts::MAX_CONNECTION_OPTIONS;
+pub use head::{HeadError, Header, HeaderSlots, MAX_HEADERS, Parsed, RequestHead, ResponseHead};
+pub use limits::Limits;
+pub use parse::{MAX_EMPTY_LINES, parse_request, parse_response};
+pub use scan::HeadScan;
+pub use trailers::{Trailers, trailers};

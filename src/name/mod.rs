@@ -1,8 +1,18 @@
-//! The naming language: paths, name trees, dtabs; no IO, no config.
+//! The naming language: paths, name trees and dtabs, their text grammar, and what a name is bound to. No IO
+//! and no config; how a dtab is applied over and over until only bound names remain is `interpreter/bind.rs`.
 
-/// Placeholder until the naming language lands.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Path;
-/// Placeholder until the naming language lands.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Dtab;
+mod bound;
+mod dtab;
+mod error;
+mod host;
+mod parse;
+mod path;
+mod tree;
+
+pub use bound::{Bound, Destination};
+pub use dtab::{Dentry, Dtab, Listing, Match, Prefix};
+pub use error::ParseError;
+pub use host::{Host, HostName};
+pub use parse::MAX_PARENTHESES;
+pub use path::{Label, Path, Suffix};
+pub use tree::{NameTree, Weight, Weighted};

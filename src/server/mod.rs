@@ -1,1 +1,137 @@
-//! server
+//! The side that accepts: connections of callers, and the requests on them.
+
+mod attempt;
+mod callers;
+mod connection;
+mod exchange;
+mod pending;
+mod recording;
+mod relay;
+mod request;
+
+pub use callers::Callers;
+
+use crate::clock::Clock;
+use crate::metrics::{Registry, SideMetrics};
+use crate::net::{Buffers, Deadlines, Listener, Notify};
+use crate::router::Router;
+use crate::trace::SpanBuffer;
+use futures_lite::FutureExt;
+use rand::rngs::SmallRng;
+use recording::Recording;
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What all connections of a shard share.
+pub struct Shared {
+    /// Reads time.
+    pub clock: Clock,
+    /// Spare buffers.
+    pub buffers: Buffers,
+    /// Waits that must end.
+    pub deadlines: Deadlines,
+    /// Open connections.
+    pub callers: Rc<Callers>,
+    /// Takes finished spans, and decides which traces are recorded.
+    pub spans: SpanBuffer,
+    /// Draws ids and choices.
+    pub rng: RefCell<SmallRng>,
+    /// New addresses were published.
+    pub addresses_changed: Notify,
+    /// This shard's counts.
+    pub registry: Arc<Registry>,
+    /// Notes of sampled requests, to be used again.
+    #[expect(clippy::vec_box, reason = "a recording is taken out and put back by its pointer")]
+    recordings: RefCell<Vec<Box<Recording>>>,
+    accept_failing: Cell<bool>,
+}
+
+impl Shared {
+    /// A shard with nothing open yet.
+    #[must_use]
+    pub fn new(clock: Clock, spans: SpanBuffer, rng: SmallRng, registry: Arc<Registry>) -> Self {
+        Self {
+            clock,
+            buffers: Buffers::default(),
+            deadlines: Deadlines::new(clock),
+            callers: Rc::default(),
+            spans,
+            rng: RefCell::new(rng),
+            addresses_changed: Notify::default(),
+            registry,
+            recordings: RefCell::default(),
+            accept_failing: Cell::new(false),
+        }
+    }
+
+    fn take_recording(&self) -> Box<Recording> {
+        self.recordings.borrow_mut().pop().unwrap_or_default()
+    }
+
+    fn give_recording(&self, recording: Box<Recording>) {
+        let mut spare = self.recordings.borrow_mut();
+        if spare.len() < MAX_SPARE_RECORDINGS {
+            spare.push(recording);
+        }
+    }
+}
+
+/// One listener of a router on this shard.
+pub struct Server {
+    shared: Rc<Shared>,
+    router: Rc<Router>,
+    metrics: Arc<SideMetrics>,
+    /// Where it really listens.
+    address: SocketAddr,
+}
+
+impl Server {
+    /// A server of `router` that listens on `address`.
+    #[must_use]
+    pub const fn new(
+        shared: Rc<Shared>,
+        router: Rc<Router>,
+        metrics: Arc<SideMetrics>,
+        address: SocketAddr,
+    ) -> Self {
+        Self { shared, router, metrics, address }
+    }
+
+    /// Accepts connections and serves each in a task of its own, until `listener` is closed while draining.
+    pub async fn run(self: Rc<Self>, listener: Rc<Listener>) {
+        loop {
+            match listener.accept().await {
+                Ok(stream) => {
+                    self.shared.accept_failing.set(false);
+                    let served = connection::serve(Rc::clone(&self), stream);
+                    let server = Rc::clone(&self);
+                    let task = async move {
+                        // A panic ends this connection and nothing else.
+                        if AssertUnwindSafe(served).catch_unwind().await.is_err() {
+                            server.shared.registry.counters.task_panics.inc();
+                        }
+                    };
+                    glommio::spawn_local(task).detach();
+                }
+                Err(_) if self.shared.callers.is_draining() => return,
+                Err(error) => self.pause_accepting(&error).await,
+            }
+        }
+    }
+
+    /// Out of descriptors or memory: new connections wait in the kernel's queue until there is room again.
+    async fn pause_accepting(&self, error: &std::io::Error) {
+        self.shared.registry.counters.accept_errors.inc();
+        if !self.shared.accept_failing.replace(true) {
+            let (label, address) = (&self.router.params().label, self.address);
+            tracing::error!("{label} on {address} cannot accept connections for the moment: {error}");
+        }
+        let _ = self.shared.deadlines.within(Deadlines::TICK, std::future::pending::<()>()).await;
+    }
+}
+
+/// Notes kept for reuse, about one for each sampled request that is served at the same time.
+const MAX_SPARE_RECORDINGS: usize = 256;

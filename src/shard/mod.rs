@@ -1,5 +1,29 @@
 //! One core: its executor, its routers, its servers; spans handed over, draining.
 
+mod housekeeping;
+
+use crate::clock::Clock;
+use crate::discovery::Watcher;
+use crate::metrics::{Registry, Scope};
+use crate::net::Listener;
+use crate::router::{Router, RouterParams};
+use crate::server::{Server, Shared};
+use crate::signal::Signal;
+use crate::trace::SpanBuffer;
+use futures_lite::future;
+use glommio::{LocalExecutorBuilder, Placement};
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
 /// The configuration's `runtime`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ShardsParams {
@@ -11,3 +35,169 @@ pub enum ShardsParams {
     /// One shard on each of these cores.
     Cores(Vec<usize>),
 }
+
+/// Everything that one shard starts with.
+pub struct ShardSetup {
+    /// The core it is pinned to.
+    pub core: usize,
+    /// All routers of the process.
+    pub routers: Arc<[RouterParams]>,
+    /// One socket for each server of each router.
+    pub sockets: Vec<ServerSocket>,
+    /// Takes finished spans, and decides which traces are recorded.
+    pub spans: SpanBuffer,
+    /// The process's clock.
+    pub clock: Clock,
+    /// Resolves host names.
+    pub watcher: Watcher,
+    /// Counts.
+    pub registry: Arc<Registry>,
+    /// Tells the shard what to do.
+    pub signal: Arc<Signal>,
+}
+
+/// A listening socket and whose it is.
+pub struct ServerSocket {
+    /// The router's place in [`ShardSetup::routers`].
+    pub router: usize,
+    /// The server as the configuration names it; port 0 stays 0.
+    pub configured: SocketAddr,
+    /// Bound and listening.
+    pub socket: OwnedFd,
+}
+
+/// A running shard.
+#[derive(Debug)]
+pub struct Shard {
+    thread: JoinHandle<Ended>,
+    signal: Arc<Signal>,
+}
+
+/// How a shard ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// As it was told, after this many connections had to be cut.
+    Told {
+        /// Connections that were still serving a request when the time was over.
+        cut: usize,
+    },
+    /// By a panic: the process cannot go on without it.
+    Panicked,
+}
+
+impl Shard {
+    /// Starts a shard, and returns once it serves. `on_end` is called when it has ended.
+    ///
+    /// # Errors
+    /// When the thread or its executor cannot be made.
+    pub fn start(setup: ShardSetup, on_end: impl FnOnce(Ended) + Send + 'static) -> io::Result<Self> {
+        let (ready, started) = sync_channel(1);
+        let signal = Arc::clone(&setup.signal);
+        let thread = std::thread::Builder::new().name(format!("shard-{}", setup.core)).spawn(move || {
+            let run = AssertUnwindSafe(|| run(setup, &ready));
+            let ended = std::panic::catch_unwind(run).unwrap_or(Ended::Panicked);
+            on_end(ended);
+            ended
+        })?;
+        match started.recv() {
+            Ok(Ok(())) => Ok(Self { thread, signal }),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(io::Error::other("the shard ended while it started")),
+        }
+    }
+
+    /// Tells the shard what to do, with the bits of [`Signal`].
+    pub fn tell(&self, bits: u32) {
+        self.signal.raise(bits);
+    }
+
+    /// Waits for the end.
+    #[must_use]
+    pub fn join(self) -> Ended {
+        self.thread.join().unwrap_or(Ended::Panicked)
+    }
+}
+
+fn run(setup: ShardSetup, ready: &SyncSender<io::Result<()>>) -> Ended {
+    let executor = LocalExecutorBuilder::new(Placement::Fixed(setup.core))
+        .name(&format!("shard-{}", setup.core))
+        // No file is ever read through the ring, so nothing needs registered memory.
+        .io_memory(0)
+        .ring_depth(RING_DEPTH)
+        .make();
+    match executor {
+        Ok(executor) => executor.run(serve(setup, ready)),
+        Err(error) => {
+            // Whoever started the shard waits for this message.
+            let _ = ready.send(Err(io::Error::from(error)));
+            Ended::Told { cut: 0 }
+        }
+    }
+}
+
+async fn serve(setup: ShardSetup, ready: &SyncSender<io::Result<()>>) -> Ended {
+    let ShardSetup { routers, sockets, spans, clock, watcher, registry, signal, .. } = setup;
+    let rng = SmallRng::from_os_rng();
+    let shared = Rc::new(Shared::new(clock, spans, rng, Arc::clone(&registry)));
+    let watcher = Rc::new(watcher);
+    let routers: Vec<Rc<Router>> = routers
+        .iter()
+        .map(|params| Rc::new(Router::new(params.clone(), Rc::clone(&watcher), Arc::clone(&registry))))
+        .collect();
+    // A kernel's first sleep on a ring takes some 40 ms; nobody has to wait for it yet.
+    glommio::timer::sleep(Duration::from_millis(1)).await;
+    let mut listeners = Vec::new();
+    for ServerSocket { router, configured, socket } in sockets {
+        let Some(router) = routers.get(router) else { continue };
+        let scope = Scope::Server { router: router.params().label.clone(), address: configured };
+        let listener = Rc::new(Listener::new(socket));
+        let address = listener.local_address().unwrap_or(configured);
+        let server = Server::new(Rc::clone(&shared), Rc::clone(router), registry.scope(scope), address);
+        glommio::spawn_local(Rc::new(server).run(Rc::clone(&listener))).detach();
+        listeners.push(listener);
+    }
+    glommio::spawn_local(housekeeping::run(Rc::clone(&shared), routers.clone())).detach();
+    if ready.send(Ok(())).is_err() {
+        return Ended::Told { cut: 0 };
+    }
+    let cut = until_told(&shared, &routers, &listeners, &signal).await;
+    shared.spans.hand_over();
+    Ended::Told { cut }
+}
+
+/// Follows the signals until the shard is to end. Returns how many connections were cut.
+async fn until_told(
+    shared: &Rc<Shared>,
+    routers: &[Rc<Router>],
+    listeners: &[Rc<Listener>],
+    signal: &Signal,
+) -> usize {
+    let callers = &shared.callers;
+    loop {
+        let all_ended = async {
+            if callers.is_draining() {
+                callers.all_ended().await;
+                Signal::CUT
+            } else {
+                future::pending().await
+            }
+        };
+        let bits = future::or(signal.wait(), all_ended).await;
+        if bits & Signal::ADDRESSES != 0 {
+            for router in routers {
+                router.refresh_clients();
+            }
+            shared.addresses_changed.notify();
+        }
+        if bits & Signal::DRAIN != 0 {
+            listeners.iter().for_each(|listener| listener.close());
+            callers.drain();
+        }
+        if bits & Signal::CUT != 0 {
+            return callers.open();
+        }
+    }
+}
+
+/// Entries of a ring's queues: one readiness poll for each connection that waits, in one turn.
+const RING_DEPTH: usize = 1024;

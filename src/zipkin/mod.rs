@@ -1,5 +1,8 @@
 //! Zipkin: the v2 span and its JSON, and the sender that posts it.
 
+pub mod body;
+mod json;
+pub mod sender;
 pub mod v2;
 
 /// The configuration's telemeters of kind `io.l5d.zipkin` and `io.zipkin.http`, HTTP transport.

@@ -1,0 +1,149 @@
+//! Many spans as one body to post: a JSON array, filled from the batches that wait until it is large enough.
+//!
+//! What the spans of one place share is escaped once per batch and place, in `json.rs`.
+
+use super::json::{SiteJson, Span};
+use crate::trace::{Batch, Position};
+use serde::ser::{SerializeSeq, Serializer};
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io;
+use std::rc::Rc;
+
+/// The spans of a batch that one telemeter has still to send.
+#[derive(Clone, Debug)]
+pub struct Unsent {
+    batch: Rc<Batch>,
+    position: Position,
+    telemeter: usize,
+    spans: u64,
+}
+
+/// A finished body: a JSON array of spans.
+#[derive(Debug, Default)]
+pub struct Body {
+    /// The text.
+    pub json: Vec<u8>,
+    /// How many spans are in it.
+    pub spans: u64,
+    /// How many spans should have been in it and could not be encoded.
+    pub failed: u64,
+}
+
+/// How much goes into one body.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimits {
+    /// No span is added to a body of this many bytes; it is longer by at most one span.
+    pub bytes: usize,
+    /// Spans in a body.
+    pub spans: u64,
+}
+
+impl Unsent {
+    /// What the telemeter with this index takes of `batch`.
+    #[must_use]
+    pub fn new(batch: Rc<Batch>, telemeter: usize) -> Self {
+        let spans = batch.spans_for(telemeter);
+        Self { batch, position: Position::default(), telemeter, spans }
+    }
+
+    /// How many spans are left.
+    #[must_use]
+    pub const fn spans(&self) -> u64 {
+        self.spans
+    }
+
+    /// Bytes of memory that the batch holds on to.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.batch.memory()
+    }
+
+    /// Bytes of records that are left, those of other telemeters among them.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        self.batch.bytes_after(self.position)
+    }
+}
+
+/// Takes spans from the front of `waiting` until the limits are met, and encodes them.
+#[must_use]
+pub fn encode(waiting: &mut VecDeque<Unsent>, limits: BodyLimits) -> Body {
+    let mut body = Body::default();
+    // JSON of small spans is two to three times as long as their records; a guess too low only costs a move.
+    let records: usize = waiting.iter().map(Unsent::records).sum();
+    let mut json =
+        Vec::with_capacity(records.saturating_mul(3).min(limits.bytes.saturating_add(limits.bytes / 8)));
+    // Writing JSON to memory fails for no span that can be read from a record. Should one fail all the same, the body is not
+    // usable, and neither are its spans.
+    if encode_array(&mut json, waiting, limits, &mut body).is_err() {
+        body.failed += std::mem::take(&mut body.spans);
+        json.clear();
+    }
+    body.json = json;
+    body
+}
+
+fn encode_array(
+    json: &mut Vec<u8>,
+    waiting: &mut VecDeque<Unsent>,
+    limits: BodyLimits,
+    body: &mut Body,
+) -> serde_json::Result<()> {
+    let written = Cell::new(0);
+    let mut serializer = serde_json::Serializer::new(Measured { out: json, written: &written });
+    let mut array = serializer.serialize_seq(None)?;
+    while let Some(unsent) = waiting.front_mut() {
+        let batch = Rc::clone(&unsent.batch);
+        let mut sites: Vec<Option<SiteJson>> = Vec::new();
+        sites.resize_with(batch.sites().len(), || None);
+        while unsent.spans > 0 {
+            if written.get() >= limits.bytes || body.spans >= limits.spans {
+                return array.end();
+            }
+            let Some((record, next)) = batch.read(unsent.position) else { break };
+            unsent.position = next;
+            if record.takers >> unsent.telemeter & 1 == 0 {
+                continue;
+            }
+            let Some(place) = sites.get_mut(record.site_index) else { break };
+            let site = match place {
+                Some(site) => &*site,
+                None => place.insert(SiteJson::new(record.site)?),
+            };
+            unsent.spans -= 1;
+            body.spans += 1;
+            array.serialize_element(&Span { record: &record, site })?;
+        }
+        // Spans that are left in a batch whose records are at an end are spans that cannot be read.
+        body.failed += unsent.spans;
+        waiting.pop_front();
+    }
+    array.end()
+}
+
+/// Memory that says how much was written to it while a serializer has it.
+struct Measured<'a> {
+    out: &'a mut Vec<u8>,
+    written: &'a Cell<usize>,
+}
+
+impl io::Write for Measured<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.extend_from_slice(bytes);
+        self.written.set(self.out.len());
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
