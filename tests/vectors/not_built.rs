@@ -237,13 +237,9 @@ pub const NOT_BUILT: &[NotBuilt] = &[
     whole(TRACING, "l5d_sample_parse", TRACES),
     whole(TRACING, "sampler", TRACES),
     whole(TRACING, "context_hop", TRACES),
-    whole(TRACING, "v2_json_encode", TRACES),
-    whole(TRACING, "zipkin_id", TRACES),
-    whole(TRACING, "v2_json_decode", TRACES),
-    whole(TRACING, "store_eviction", TRACES),
-    whole(TRACING, "query_match", TRACES),
-    whole(TRACING, "annotation_query", TRACES),
-    whole(TRACING, "zipkin_http", TRACES),
+    part(TRACING, "zipkin_http", "name", "protobuf", PROTOBUF),
+    part(TRACING, "zipkin_http", "path", "/api/v1/spans", V1),
+    part(TRACING, "zipkin_http", "name", "dependencies on an empty store", VIEWER),
 ];
 
 const UTILITY_NAMERS: &str = "system namers other than inet, nil and fail are not built yet";
