@@ -1,4 +1,7 @@
 //! One connected socket, readable and writable at the same time by shared reference.
+//!
+//! Bytes move by bare system calls: libc's functions are points where a thread can be cancelled, and say so with
+//! two locked instructions each.
 
 use super::readiness::{Readiness, Registration};
 use super::{Buffers, ReadBuffer};
@@ -167,7 +170,16 @@ impl Stream {
     fn receive(&self, space: &mut [u8]) -> io::Result<usize> {
         // SAFETY: `space` is valid for writes of its length; the descriptor is open as long as `self` lives.
         let count = unsafe {
-            libc::recv(self.socket.as_raw_fd(), space.as_mut_ptr().cast(), space.len(), libc::MSG_DONTWAIT)
+            let (space, length) = (space.as_mut_ptr(), space.len());
+            libc::syscall(
+                libc::SYS_recvfrom,
+                self.socket.as_raw_fd(),
+                space,
+                length,
+                libc::MSG_DONTWAIT,
+                0,
+                0,
+            )
         };
         usize::try_from(count).map_err(|_| io::Error::last_os_error())
     }
@@ -175,7 +187,10 @@ impl Stream {
     fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         const FLAGS: libc::c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
         // SAFETY: `bytes` is valid for reads of its length; the descriptor is open as long as `self` lives.
-        let count = unsafe { libc::send(self.socket.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), FLAGS) };
+        let count = unsafe {
+            let (bytes, length) = (bytes.as_ptr(), bytes.len());
+            libc::syscall(libc::SYS_sendto, self.socket.as_raw_fd(), bytes, length, FLAGS, 0, 0)
+        };
         usize::try_from(count).map_err(|_| io::Error::last_os_error())
     }
 }
