@@ -217,9 +217,10 @@ impl fmt::Display for ShownFile<'_> {
     }
 }
 
-/// Keys and values may hold any text; a message is one line that leaves the terminal alone.
+/// Keys and values may hold any text of any length; a message is one line that leaves the terminal alone.
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_whitespace() { ' ' } else { printable(c) }).collect()
+    let shown = text.chars().take(MAX_MESSAGE_CHARS);
+    shown.map(|c| if c.is_whitespace() { ' ' } else { printable(c) }).collect()
 }
 
 fn printable(c: char) -> char {
@@ -239,6 +240,9 @@ fn quoted(words: &[&'static str], between: &str) -> String {
 
 /// Characters of a line that an excerpt shows, so that a file that is one long line stays readable.
 const MAX_EXCERPT_CHARS: usize = 160;
+
+/// Characters that a message shows of a key and of a problem.
+const MAX_MESSAGE_CHARS: usize = 400;
 
 #[cfg(test)]
 mod tests {
@@ -277,7 +281,11 @@ mod tests {
 
     #[test]
     fn control_characters_never_reach_the_terminal() {
-        let shown = Excerpt { line: "a\u{1b}[31m".into(), caret: 1 }.to_string();
+        let excerpt = Excerpt { line: "a\u{1b}[31m".into(), caret: 1 };
+        let key = "a\u{1b}[31m\nb".repeat(1_000);
+        let shown = ConfigError { key, ..error("a.toml", Some(excerpt)) }.to_string();
         assert!(!shown.contains('\u{1b}'));
+        assert_eq!(shown.lines().count(), 3);
+        assert!(shown.len() < 2 * MAX_MESSAGE_CHARS, "{}", shown.len());
     }
 }

@@ -2,7 +2,7 @@
 //! reports several; here its spans become places and everything touched by an error is marked broken.
 
 use super::error::Problem;
-use super::tree::{Entry, Fault, MAX_DEPTH, MAX_NODES, Node, Tree, Value};
+use super::tree::{Entry, Fault, MAX_DEPTH, MAX_FAULTS, MAX_NODES, Node, Tree, Value};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
@@ -23,7 +23,7 @@ pub(super) fn parse(text: &str) -> Tree {
 
     let mut partial = !mistakes.is_empty();
     let mut faults = first_of_each(text, &mistakes, &broken);
-    for duplicate in duplicates {
+    for duplicate in duplicates.into_iter().take(MAX_FAULTS) {
         let at = place(text, &duplicate).at;
         // A table that is opened twice takes the place of the first, whose content is then not in the tree.
         partial |= line_before(text, at).trim_start().starts_with('[');
@@ -47,14 +47,19 @@ fn place(text: &str, error: &toml::de::Error) -> Mistake {
 /// that helps.
 fn first_of_each(text: &str, mistakes: &[Mistake], broken: &[Range<usize>]) -> Vec<Fault> {
     let mut faults = Vec::<Fault>::new();
+    // Where the line or the value of the last fault ends.
+    let mut covered = None;
     for mistake in mistakes {
-        let follows = faults.last().is_some_and(|last| {
-            let between = text.get(last.at..mistake.at).unwrap_or_default();
-            let same_value = |range: &Range<usize>| range.start <= last.at && mistake.at <= range.end;
-            !between.contains('\n') || broken.iter().any(same_value)
-        });
-        if !follows {
-            faults.push(Fault::syntax(mistake.at, mistake.message.clone()));
+        if covered.is_some_and(|end| mistake.at <= end) {
+            continue;
+        }
+        let rest = text.get(mistake.at..).unwrap_or_default();
+        let line_end = mistake.at + rest.find('\n').unwrap_or(rest.len());
+        let around = broken.iter().filter(|range| range.start <= mistake.at && mistake.at <= range.end);
+        covered = around.map(|range| range.end).max().max(Some(line_end));
+        faults.push(Fault::syntax(mistake.at, mistake.message.clone()));
+        if faults.len() == MAX_FAULTS {
+            break;
         }
     }
     faults
@@ -91,8 +96,8 @@ impl Conversion<'_> {
         let span = value.span();
         if self.is_header(value) {
             // After a header that is broken, the parser lets the next one begin there.
-            let indent = line_before(self.text, span.end);
-            let at = span.end - indent.trim_start().len();
+            let header = line_before(self.text, span.end).trim_start();
+            let at = if header.starts_with('[') { span.end - header.len() } else { span.start };
             return Some(Node { at, content: at, value: self.value(value.get_ref(), depth)? });
         }
         if self.is_broken(&span) {
@@ -250,6 +255,15 @@ mod tests {
         let [c, d] = entries.as_slice() else { panic!("{entries:?}") };
         assert_eq!(c.node.value, Value::Broken);
         assert!(matches!(&d.node.value, Value::Map(entries) if entries.len() == 1));
+    }
+
+    #[test]
+    fn a_table_made_by_a_dotted_key_begins_at_that_key() {
+        let tree = parse("a.b = 1\nc = [{ d.e = 1 }]\n");
+        assert_eq!(entry(&tree, "a").node.at, 0);
+        let Value::List(items) = &entry(&tree, "c").node.value else { panic!("{tree:?}") };
+        let Value::Map(entries) = &items[0].value else { panic!("{tree:?}") };
+        assert_eq!((items[0].at, entries[0].node.at), (13, 15));
     }
 
     #[test]

@@ -5,8 +5,9 @@
 //! makes a small file a huge tree.
 
 use super::error::Problem;
-use super::tree::{Entry, Fault, MAX_DEPTH, MAX_NODES, Node, Tree, Value};
+use super::tree::{Entry, Fault, MAX_DEPTH, MAX_FAULTS, MAX_NODES, Node, Tree, Value};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use std::collections::BTreeMap;
 
 /// Reads YAML or JSON.
 pub(super) fn parse(text: &str) -> Tree {
@@ -40,7 +41,12 @@ struct Open {
 
 enum OpenKind {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, key: Option<Key> },
+    Map {
+        entries: Vec<Entry>,
+        /// Where each key was written first.
+        places: BTreeMap<String, usize>,
+        key: Option<Key>,
+    },
 }
 
 /// A key whose value has not come yet.
@@ -96,7 +102,7 @@ impl<'a> Builder<'a> {
             }
             Event::MappingStart(anchor, tag) => {
                 self.plain_only(at, anchor, tag.is_some())?;
-                self.start(at, OpenKind::Map { entries: Vec::new(), key: None })
+                self.start(at, OpenKind::Map { entries: Vec::new(), places: BTreeMap::new(), key: None })
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 self.end();
@@ -125,15 +131,21 @@ impl<'a> Builder<'a> {
     }
 
     fn scalar(&mut self, scalar: &str, style: ScalarStyle, at: usize) -> Result<(), Fault> {
-        if let Some(Open { path, kind: OpenKind::Map { entries, key: key @ None }, .. }) =
+        if let Some(Open { path, kind: OpenKind::Map { places, key: key @ None, .. }, .. }) =
             self.open.last_mut()
         {
-            let first = entries.iter().find(|entry| entry.key == scalar);
-            if let Some(first) = first {
-                let line = self.text.get(..first.at).map(|before| before.matches('\n').count() + 1);
-                let first = line.and_then(|line| u32::try_from(line).ok());
-                let key = join(path, scalar);
-                self.faults.push(Fault { at, key, problem: Problem::DuplicateKey { first } });
+            let first = places.get(scalar).copied();
+            match first {
+                None => {
+                    places.insert(scalar.to_owned(), at);
+                }
+                Some(first) if self.faults.len() < MAX_FAULTS => {
+                    let line = self.text.get(..first).map(|before| before.matches('\n').count() + 1);
+                    let first = line.and_then(|line| u32::try_from(line).ok());
+                    let key = join(path, scalar);
+                    self.faults.push(Fault { at, key, problem: Problem::DuplicateKey { first } });
+                }
+                Some(_) => {}
             }
             *key = Some(Key { name: scalar.to_owned(), at, duplicate: first.is_some() });
             return Ok(());
@@ -181,7 +193,7 @@ impl<'a> Builder<'a> {
         match self.open.last_mut().map(|open| &mut open.kind) {
             None => self.root = Some(node),
             Some(OpenKind::List(items)) => items.push(node),
-            Some(OpenKind::Map { entries, key }) => {
+            Some(OpenKind::Map { entries, key, .. }) => {
                 if let Some(Key { name, at, duplicate: false }) = key.take() {
                     entries.push(Entry { key: name, at, node });
                 }
@@ -205,7 +217,7 @@ impl<'a> Builder<'a> {
                     last.value = Value::Broken;
                 }
             }
-            Some(OpenKind::Map { entries, key: None }) => {
+            Some(OpenKind::Map { entries, key: None, .. }) => {
                 if let Some(last) = entries.last_mut() {
                     last.node.value = Value::Broken;
                 }
@@ -217,7 +229,7 @@ impl<'a> Builder<'a> {
     /// The tree of everything read, with what is still open closed.
     fn finish(mut self) -> Tree {
         while let Some(open) = self.open.last_mut() {
-            if let OpenKind::Map { entries, key } = &mut open.kind
+            if let OpenKind::Map { entries, key, .. } = &mut open.kind
                 && let Some(Key { name, at, duplicate: false }) = key.take()
             {
                 entries.push(Entry { key: name, at, node: Node { at, content: at, value: Value::Broken } });

@@ -14,6 +14,8 @@ use crate::admin::AdminParams;
 use crate::collector::CollectorParams;
 use crate::shard::ShardsParams;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 /// The parameters that `root` stands for. They mean nothing when `faults` has any mistake afterwards.
 pub(super) fn lower(root: &Node, faults: &mut Faults<'_>) -> Config {
@@ -67,7 +69,7 @@ fn lower_admin(field: Option<&Field<'_>>, listeners: &mut Listeners, faults: &mu
         .and_then(|field| value::milliseconds(&field, SHUTDOWN_GRACE_MS, faults));
     AdminParams {
         address: address.unwrap_or(defaults.address),
-        shutdown_grace: shutdown_grace.unwrap_or(defaults.shutdown_grace),
+        shutdown_grace: shutdown_grace.unwrap_or(defaults.shutdown_grace).max(LEAST_SHUTDOWN_GRACE),
     }
 }
 
@@ -130,14 +132,17 @@ fn cores(field: &Field<'_>, faults: &mut Faults<'_>) -> Vec<usize> {
     cores
 }
 
-/// From one second, within which a request that is nearly done ends, to an hour.
-const SHUTDOWN_GRACE_MS: std::ops::RangeInclusive<u32> = 1_000..=3_600_000;
+/// Up to a day.
+const SHUTDOWN_GRACE_MS: RangeInclusive<u32> = 0..=86_400_000;
+
+/// A shorter grace is raised to it, as in Linkerd: a request that is nearly done ends within it.
+const LEAST_SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
 /// Each takes about 1 KiB, so the largest is beyond the memory of most machines.
-const MAX_SPANS: std::ops::RangeInclusive<u32> = 1..=100_000_000;
+const MAX_SPANS: RangeInclusive<u32> = 1..=100_000_000;
 
 /// As many as the kernel's CPU_SETSIZE knows cores.
-const SHARD_COUNT: std::ops::RangeInclusive<u32> = 1..=1_024;
+const SHARD_COUNT: RangeInclusive<u32> = 1..=1_024;
 
 /// Core numbers within the kernel's CPU_SETSIZE.
-const CORES: std::ops::RangeInclusive<u32> = 0..=1_023;
+const CORES: RangeInclusive<u32> = 0..=1_023;

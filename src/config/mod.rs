@@ -34,7 +34,7 @@ use crate::zipkin::ZipkinParams;
 use std::path::PathBuf;
 use table::Faults;
 use text::Text;
-use tree::Tree;
+use tree::{MAX_FAULTS, Tree};
 
 /// Everything that a configuration file says, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,10 +73,7 @@ pub fn load(source: &Source) -> Result<Loaded, LoadError> {
 /// # Errors
 /// With every mistake in the text.
 pub fn load_bytes(file: impl Into<PathBuf>, bytes: Vec<u8>) -> Result<Loaded, LoadError> {
-    match Text::from_bytes(file.into(), bytes) {
-        Ok(text) => lower_text(&text),
-        Err(error) => Err(LoadError::Invalid(vec![error])),
-    }
+    lower_text(&Text::from_bytes(file.into(), bytes)?)
 }
 
 fn lower_text(text: &Text) -> Result<Loaded, LoadError> {
@@ -88,9 +85,6 @@ fn lower_text(text: &Text) -> Result<Loaded, LoadError> {
         let json = written::to_json(&root, &config);
         return Ok(Loaded { config, json });
     }
-    let shown = faults.into_iter().take(MAX_ERRORS);
+    let shown = faults.into_iter().take(MAX_FAULTS);
     Err(LoadError::Invalid(shown.map(|fault| text.error(fault.at, fault.key, fault.problem)).collect()))
 }
-
-/// The most errors that are reported in one run: more than anyone reads.
-const MAX_ERRORS: usize = 1_000;

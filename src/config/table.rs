@@ -116,12 +116,11 @@ impl<'t> Table<'t> {
 
     /// Notes every key that is not one of `section`'s.
     pub(super) fn refuse_unknown(&self, section: Section, faults: &mut Faults<'_>) {
-        let known = section;
-        for entry in self.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
-            // A key that is there already is not what was meant.
-            let absent = known.iter().copied().filter(|key| self.field(key).is_none()).collect::<Vec<_>>();
+        // A key that is there already is not what was meant.
+        let absent = section.iter().copied().filter(|key| self.field(key).is_none()).collect::<Vec<_>>();
+        for entry in self.entries.iter().filter(|entry| !section.contains(&entry.key.as_str())) {
             let meant = keys::meant(&entry.key, &absent);
-            faults.add(entry.at, self.full_name(&entry.key), Problem::UnknownKey { meant, known });
+            faults.add(entry.at, self.full_name(&entry.key), Problem::UnknownKey { meant, known: section });
         }
     }
 }

@@ -225,6 +225,14 @@ fn a_transport_of_http_makes_the_scribe_port_an_http_port() {
 }
 
 #[test]
+fn a_shutdown_grace_under_a_second_is_raised_to_it() {
+    for (written, seconds) in [(0, 1), (999, 1), (1_000, 1), (2_000, 2)] {
+        let text = format!("[collector]\n[admin]\nshutdownGraceMs = {written}\n");
+        assert_eq!(load_text("a.toml", &text).unwrap().admin.shutdown_grace, Duration::from_secs(seconds));
+    }
+}
+
+#[test]
 fn a_null_is_the_same_as_no_key() {
     let config =
         load_text("a.yaml", "admin:\nrouters: ~\ntelemetry: null\ncollector: {ip: }\nruntime:\n").unwrap();
@@ -279,10 +287,10 @@ fn the_json_has_the_keys_of_the_file_and_canonical_dtabs() {
 
 #[test]
 fn more_errors_than_anyone_reads_are_not_reported() {
-    let keys = (0..2 * MAX_ERRORS).map(|number| format!("a{number} = 1\n")).collect::<String>();
+    let keys = (0..2 * MAX_FAULTS).map(|number| format!("a{number} = 1\n")).collect::<String>();
     let error = load_bytes("a.toml", keys.into_bytes()).unwrap_err();
     let LoadError::Invalid(errors) = error else { panic!("{error}") };
-    assert_eq!(errors.len(), MAX_ERRORS);
+    assert_eq!(errors.len(), MAX_FAULTS);
 }
 
 /// Loads `bytes` in every format; what is wrong must have a place in the text and a first line of its own.

@@ -63,16 +63,17 @@ impl Text {
     fn read_from(file: PathBuf, reader: impl Read) -> Result<Self, LoadError> {
         let mut bytes = Vec::new();
         match reader.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes) {
-            Ok(_) => Self::from_bytes(file, bytes).map_err(|error| LoadError::Invalid(vec![error])),
+            Ok(_) => Self::from_bytes(file, bytes),
             Err(error) => Err(LoadError::Unreadable { file, error }),
         }
     }
 
     /// The text in `bytes`, if it is UTF-8 and not too long. A byte order mark is left out.
-    pub(super) fn from_bytes(file: PathBuf, bytes: Vec<u8>) -> Result<Self, ConfigError> {
+    pub(super) fn from_bytes(file: PathBuf, bytes: Vec<u8>) -> Result<Self, LoadError> {
         let refuse = |text: Self, message: String| {
             let end = text.text.len();
-            Err(text.error(end, String::new(), Problem::Syntax(message)))
+            let error = text.error(end, String::new(), Problem::Syntax(message));
+            Err(LoadError::Invalid(vec![error]))
         };
         if u64::try_from(bytes.len()).map_or(true, |length| length > MAX_FILE_BYTES) {
             let message = format!("the file is larger than {MAX_FILE_BYTES} bytes, the most that is read");
@@ -217,7 +218,7 @@ mod tests {
     #[test]
     fn bytes_that_are_not_utf8_are_an_error_at_their_place() {
         let error = Text::from_bytes("a.toml".into(), b"a = 1\nb = '\xff'".to_vec()).unwrap_err();
-        assert_eq!((error.line, error.column), (2, 6));
+        assert_eq!(error.to_string(), "a.toml:2:6: the text is not UTF-8");
     }
 
     #[test]

@@ -110,3 +110,6 @@ pub(super) const MAX_NODES: usize = 20_000;
 
 /// Lists and tables inside each other.
 pub(super) const MAX_DEPTH: usize = 32;
+
+/// The most mistakes that are reported in one run: more than anyone reads.
+pub(super) const MAX_FAULTS: usize = 1_000;

@@ -115,7 +115,6 @@ impl Flusher {
 
     /// Sends what is still here, for at most `deadline`; what then is left is dropped and counted. Returns the final totals, with
     /// nothing queued, if all span buffers are gone; spans in a buffer that still lives stay queued.
-    #[must_use = "the totals say what was lost"]
     pub fn shutdown(self, deadline: Duration) -> SpanTotals {
         if let Some(Running { stop, thread }) = self.running {
             // When the flusher is gone already there is nobody to tell.

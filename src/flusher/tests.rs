@@ -65,7 +65,7 @@ impl Bench {
             let (start, end) = (Monotonic::from_nanos(0), Monotonic::from_nanos(1_000_000));
             let name = SpanName::Request { method: b"GET", target: b"/admin/ping" };
             let head = SpanHead { context, start, end, local: None, remote: None, name };
-            let shard = usize::from(self.next % 2 == 0);
+            let shard = usize::from(self.next.is_multiple_of(2));
             self.buffers[shard].record(&self.site, &head, &notes);
             self.next += 1;
         }
@@ -144,7 +144,7 @@ fn a_body_stays_within_its_limits() {
         assert!(!spans.is_empty() && spans.len() <= 70);
         assert!(request.body.len() < 21_000);
     }
-    drop(bench.end(PATIENCE));
+    bench.end(PATIENCE);
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn a_collector_that_fails_for_a_while_gets_every_span_in_the_end() {
         bench.record(1_500);
         let totals = bench.settle("all sent", |totals| totals.sent == 3_000);
         assert_eq!((totals.dropped_total(), totals.queued), (0, 0), "{manner:?}");
-        drop(bench.end(PATIENCE));
+        bench.end(PATIENCE);
         let mut ids = collector.accepted_ids();
         ids.sort();
         ids.dedup();
@@ -185,7 +185,7 @@ fn spans_that_are_refused_for_good_are_dropped_and_never_sent_again() {
         assert_eq!(dropped(&totals, DropReason::Rejected), 10);
         assert_adds_up(&totals);
         assert_eq!(totals.posts, totals.batches, "{status}: each body was posted once");
-        drop(bench.end(PATIENCE));
+        bench.end(PATIENCE);
         assert_eq!(collector.requests(), totals.posts);
     }
 }
@@ -197,7 +197,7 @@ fn an_answer_that_breaks_off_after_its_status_still_counts() {
     bench.record(10);
     let totals = bench.settle("all sent", |totals| totals.sent == 10);
     assert_adds_up(&totals);
-    drop(bench.end(PATIENCE));
+    bench.end(PATIENCE);
     assert_eq!(collector.accepted_ids().len(), 10);
 }
 
@@ -218,7 +218,7 @@ fn nobody_at_the_port_means_waiting_and_then_giving_up() {
     let totals = bench.settle("given up", |totals| totals.dropped_total() == 10);
     assert_eq!(dropped(&totals, DropReason::Network), 10);
     assert_adds_up(&totals);
-    drop(bench.end(PATIENCE));
+    bench.end(PATIENCE);
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn what_waits_stays_within_its_budget_and_the_oldest_spans_go_first() {
     assert!(totals.sent > 500, "{totals:?}");
     let ids = collector.accepted_ids();
     assert!(ids.contains(&format!("{:016x}", 20_001)), "the newest was kept");
-    drop(bench.end(PATIENCE));
+    bench.end(PATIENCE);
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use crate::http1::encode::{CRLF, LAST_CHUNK, chunk_head, last_chunk};
 use crate::http1::{BodyDecoder, BodyError, Step, trailers};
 use crate::net::{Buffers, ReadBuffer, Stream};
-use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
 
@@ -128,11 +127,6 @@ impl<'a> Transfer<'a> {
         // Two fast peers must not keep the other connections of this shard waiting.
         cx.waker().wake_by_ref();
         Poll::Pending
-    }
-
-    /// [`Transfer::poll_body`] as a future.
-    pub(super) async fn body(&mut self, input: &mut ReadBuffer) -> Result<(), TransferError> {
-        poll_fn(|cx| self.poll_body(cx, input)).await
     }
 
     /// Decodes what has been read: into the output when it has to be framed or is small enough to share a

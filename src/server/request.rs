@@ -10,7 +10,7 @@ use crate::client::{Addresses, Destination};
 use crate::clock::Monotonic;
 use crate::http::{Known, Version};
 use crate::http1::encode::rejection;
-use crate::http1::{BodyLength, HeadError, HeaderSlots, Parsed, parse_request};
+use crate::http1::{BodyLength, HeadError, HeadScan, HeaderSlots, Parsed, parse_request};
 use crate::identifier::host_token;
 use crate::net::{Expired, ReadBuffer};
 use crate::router::rewrite::{ConnectionLine, encode_request};
@@ -114,15 +114,16 @@ async fn read<'a>(
     caller: &Caller,
     input: &mut ReadBuffer,
 ) -> Result<Option<Request<'a>>, HeadError> {
-    let limit = server.router.params().limits.longest_head();
+    let limits = &server.router.params().limits;
+    let mut scan = HeadScan::new();
     loop {
-        if !input.is_empty()
+        if scan.is_worth_parsing(input.unread(), limits)
             && let Some((request, consumed)) = take_apart(server, input.unread())?
         {
             input.consume(consumed);
             return Ok(Some(request));
         }
-        match caller.stream.fill(input, &server.shared.buffers, limit).await {
+        match caller.stream.fill(input, &server.shared.buffers, limits.longest_head()).await {
             Ok(1..) => {}
             Ok(0) | Err(_) => return Ok(None),
         }
