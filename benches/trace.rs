@@ -33,8 +33,7 @@ struct Hop {
 fn hop() -> Hop {
     let (sender, batches) = channel();
     let counts = std::iter::once(ShardCounts::default()).collect();
-    let buffer =
-        SpanBuffer::new(Clock::start(), Samplers::new([1.0], 7), Box::new(Channel(sender)), counts);
+    let buffer = SpanBuffer::new(Clock::start(), Samplers::new([1.0], 7), Box::new(Channel(sender)), counts);
     let tags = [
         (Tag::RouterLabel, "router1"),
         (Tag::Service, "/svc/localhost:9000"),

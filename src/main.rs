@@ -28,6 +28,7 @@ A file that is called like a command is given with a path: ./check";
 #[command(
     version,
     after_help = EXIT_CODES,
+    override_usage = "ringspan [OPTIONS] <CONFIG>\n       ringspan [OPTIONS] check <CONFIG>",
     subcommand_negates_reqs = true,
     disable_help_subcommand = true
 )]
