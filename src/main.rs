@@ -16,7 +16,7 @@ Exit codes:
     0  ended as asked (SIGTERM, SIGINT, POST /admin/shutdown)
     1  something broke while running, or requests had to be cut at the end
     2  mistakes in the configuration; nothing was started
-    3  the machine does not allow what is needed (io_uring, locked memory, cores); nothing was started
+    3  the machine does not allow what is needed (io_uring, memory and file limits, cores); nothing was started
     4  an address is in use or cannot be had; nothing was started
    64  mistakes on the command line
   130  a second SIGINT, 143 a second SIGTERM: ended at once

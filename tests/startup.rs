@@ -1,5 +1,7 @@
 //! The process as its operator sees it: what it prints, how it exits, and what a signal does.
 
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
