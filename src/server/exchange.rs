@@ -148,15 +148,23 @@ impl<'a> Exchange<'a> {
         let reply = std::mem::take(&mut self.reply);
         let (from, to) = (self.connection, &self.attempt.caller.stream);
         let mut reply = Transfer::new(from, to, &shared.buffers, decoder, response.framing, reply);
-        let mut result = poll_fn(|cx| reply.poll_head(cx, &mut self.answer)).await;
-        let latency =
-            if request.recording.is_some() { shared.clock.now() } else { ended }.since(request.started);
+        // Read before the write, or the caller could have the answer before the span of its sender ends.
+        let mut answered = ended;
+        let mut result = poll_fn(|cx| {
+            let written = reply.poll_head(cx, &mut self.answer);
+            if written.is_pending() {
+                answered = shared.clock.now();
+            }
+            written
+        })
+        .await;
+        let latency = answered.since(request.started);
         if matches!(result, Err(TransferError::Receiver(_))) {
             request.pending.failed(latency);
         } else {
             request.pending.responded(response.status, latency);
         }
-        record_server(self.attempt.server, self.attempt.caller, request);
+        record_server(self.attempt.server, self.attempt.caller, request, answered);
         if result.is_ok() && !reply.is_done() {
             result = poll_fn(|cx| {
                 self.keep_sending(cx, input);

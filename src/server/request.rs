@@ -269,10 +269,11 @@ async fn answer(server: &Server, caller: &Caller, request: &mut Request<'_>, mut
     // The header section of the next hop has to hold it beside everything else.
     let err_limit = server.router.params().limits.headers / 2;
     fault.encode(&mut output, err_limit, request.method == Method::Head, connection.line());
+    let answered = shared.clock.now();
+    request.pending.responded(fault.status(), answered.since(request.started));
+    record_server(server, caller, request, answered);
     let written = caller.stream.write_all(&output).await;
     shared.buffers.give_write(output);
-    request.pending.responded(fault.status(), shared.clock.now().since(request.started));
-    record_server(server, caller, request);
     match written {
         Ok(()) if keep => After::KeepAlive,
         Ok(()) => After::Linger,
@@ -285,20 +286,21 @@ fn abandon(server: &Server, caller: &Caller, request: &mut Request<'_>) -> After
     if let Some(recording) = &mut request.recording {
         recording.abandoned();
     }
-    request.pending.failed(server.shared.clock.now().since(request.started));
-    record_server(server, caller, request);
+    let ended = server.shared.clock.now();
+    request.pending.failed(ended.since(request.started));
+    record_server(server, caller, request, ended);
     After::Close
 }
 
 /// Closes the server span, if the request is recorded.
-pub(super) fn record_server(server: &Server, caller: &Caller, request: &Request<'_>) {
+pub(super) fn record_server(server: &Server, caller: &Caller, request: &Request<'_>, ended: Monotonic) {
     if let Some(recording) = &request.recording {
         let shared = &server.shared;
         let site = match &request.service {
             Ok(service) => (service.site(), true),
             Err(_) => (server.router.unidentified(), false),
         };
-        let times = (request.started, shared.clock.now());
+        let times = (request.started, ended);
         recording.record_server(&shared.spans, site, request.context, times, caller);
     }
 }
