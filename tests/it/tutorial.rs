@@ -1,0 +1,1 @@
+//! The two tutorial set-ups that ringspan ships with.
