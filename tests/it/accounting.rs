@@ -1,0 +1,1 @@
+//! Every span is counted, whatever becomes of its collector, and no request is lost over it.

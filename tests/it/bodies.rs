@@ -1,0 +1,1 @@
+//! Bodies of every size and framing pass through byte for byte.

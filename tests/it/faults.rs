@@ -1,0 +1,1 @@
+//! What callers are answered when a destination fails.

@@ -1,0 +1,1 @@
+//! Start-up, shutdown, restart.

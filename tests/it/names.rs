@@ -1,0 +1,1 @@
+//! Which destination a request goes to.
