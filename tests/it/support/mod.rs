@@ -2,7 +2,9 @@
 
 #![allow(dead_code, unused_imports, reason = "the modules that use all of it are being written")]
 
+pub(crate) mod chain;
 pub(crate) mod collector;
+pub(crate) mod context;
 pub(crate) mod message;
 pub(crate) mod origin;
 pub(crate) mod proxy;
@@ -40,13 +42,19 @@ pub(crate) fn own_ip() -> Ipv4Addr {
 ///
 /// When that takes longer than [`PATIENCE`]: `what` did not happen.
 #[track_caller]
-pub(crate) fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
+    eventually_within(PATIENCE, what, probe)
+}
+
+/// The same with a limit that is itself part of what is tested.
+#[track_caller]
+pub(crate) fn eventually_within<T>(limit: Duration, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(value) = probe() {
             return value;
         }
-        assert!(started.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        assert!(started.elapsed() < limit, "not within {limit:?}: {what}");
         thread::sleep(Duration::from_millis(5));
     }
 }
