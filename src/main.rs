@@ -1,8 +1,10 @@
 //! Arguments, exit codes and printed errors; everything else is in the library.
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use ringspan::boot::{self, Announce, exit};
 use ringspan::config::{self, Loaded, Source};
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -14,7 +16,7 @@ Exit codes:
     0  ended as asked (SIGTERM, SIGINT, POST /admin/shutdown)
     1  something broke while running, or requests had to be cut at the end
     2  mistakes in the configuration; nothing was started
-    3  the machine does not allow what is needed (io_uring, locked memory, cores); nothing was started
+    3  the machine does not allow what is needed (io_uring, memory and file limits, cores); nothing was started
     4  an address is in use or cannot be had; nothing was started
    64  mistakes on the command line
   130  a second SIGINT, 143 a second SIGTERM: ended at once
@@ -26,7 +28,7 @@ A file that is called like a command is given with a path: ./check";
 #[command(
     version,
     after_help = EXIT_CODES,
-    args_conflicts_with_subcommands = true,
+    override_usage = "ringspan [OPTIONS] <CONFIG>\n       ringspan [OPTIONS] check <CONFIG>",
     subcommand_negates_reqs = true,
     disable_help_subcommand = true
 )]
@@ -77,7 +79,7 @@ impl From<LogLevel> for LevelFilter {
 }
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match parse(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and the version arrive here too, and are no mistakes.
@@ -97,6 +99,17 @@ fn main() -> ExitCode {
         // The parser does not let this through.
         (None, None) => exit::USAGE.into(),
     }
+}
+
+/// Reads the command line. That a command wants no configuration before it is checked here: clap's own
+/// setting for it would refuse `--log-level` there as well.
+fn parse<A: Into<OsString> + Clone>(words: impl IntoIterator<Item = A>) -> Result<Arguments, clap::Error> {
+    let arguments = Arguments::try_parse_from(words)?;
+    if arguments.command.is_some() && arguments.config.is_some() {
+        let problem = "a command's configuration comes after the command";
+        return Err(Arguments::command().error(ErrorKind::ArgumentConflict, problem));
+    }
+    Ok(arguments)
 }
 
 fn run(config: &Path, log_level: LogLevel) -> ExitCode {
@@ -137,17 +150,17 @@ fn say(text: &impl Display) {
 mod tests {
     use super::*;
 
-    fn parse(arguments: &[&str]) -> Result<Arguments, clap::Error> {
-        Arguments::try_parse_from(std::iter::once(&"ringspan").chain(arguments))
+    fn parsed(arguments: &[&str]) -> Result<Arguments, clap::Error> {
+        parse(std::iter::once(&"ringspan").chain(arguments))
     }
 
     #[test]
     fn one_argument_is_the_configuration() {
         for (given, expected) in [("a.toml", "a.toml"), ("-", "-"), ("./check", "./check")] {
-            let parsed = parse(&[given]).unwrap();
-            assert_eq!(parsed.config.as_deref(), Some(Path::new(expected)));
-            assert!(parsed.command.is_none());
-            assert_eq!(parsed.log_level, LogLevel::Info);
+            let given_one = parsed(&[given]).unwrap();
+            assert_eq!(given_one.config.as_deref(), Some(Path::new(expected)));
+            assert!(given_one.command.is_none());
+            assert_eq!(given_one.log_level, LogLevel::Info);
         }
     }
 
@@ -158,7 +171,7 @@ mod tests {
             &["check", "-", "--log-level", "debug"],
             &["--log-level", "debug", "check", "-"],
         ] {
-            match parse(arguments).unwrap().command {
+            match parsed(arguments).unwrap().command {
                 Some(Command::Check { config }) => assert_eq!(config, Path::new("-")),
                 None => panic!("{arguments:?} is no check"),
             }
@@ -167,14 +180,20 @@ mod tests {
 
     #[test]
     fn mistakes_are_refused() {
-        for arguments in [&[][..], &["check"], &["a", "b"], &["--log-level", "loud", "a"], &["--loud", "a"]] {
-            assert!(parse(arguments).is_err(), "{arguments:?}");
+        for arguments in [
+            &[][..],
+            &["check"],
+            &["a", "b"],
+            &["a", "check", "b"],
+            &["--log-level", "loud", "a"],
+            &["--loud", "a"],
+        ] {
+            assert!(parsed(arguments).is_err(), "{arguments:?}");
         }
     }
 
     #[test]
     fn the_definition_is_sound_and_help_lists_the_exit_codes() {
-        use clap::CommandFactory;
         Arguments::command().debug_assert();
         let help = Arguments::command().render_long_help().to_string();
         for code in [exit::OK, exit::RUNTIME, exit::CONFIG, exit::MACHINE, exit::ADDRESS, exit::USAGE] {

@@ -6,7 +6,7 @@ pub const OK: u8 = 0;
 pub const RUNTIME: u8 = 1;
 /// The configuration has mistakes; nothing was started.
 pub const CONFIG: u8 = 2;
-/// The machine does not allow what the shards need (io_uring, locked memory); nothing was started.
+/// The machine does not allow what is needed (io_uring, limits, cores); nothing was started.
 pub const MACHINE: u8 = 3;
 /// An address is in use or cannot be had; nothing was started.
 pub const ADDRESS: u8 = 4;

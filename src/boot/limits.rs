@@ -7,6 +7,10 @@ use std::io;
 const LEAST_MEMLOCK: u64 = 512 * 1024;
 /// Fewer open files than this are used up by ordinary traffic: a proxied connection takes two.
 const SENSIBLE_FILES: u64 = 4 * 1024;
+/// What the process has open without any traffic, and room for a handful of connections ...
+const LEAST_FILES: u64 = 128;
+/// ... and this many more for the rings, listeners and wake-ups of each shard.
+const FILES_OF_A_SHARD: u64 = 16;
 
 /// A limit as the kernel has it: what counts now, and how far it may be raised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,10 +19,11 @@ struct Limit {
     hard: u64,
 }
 
-/// Raises the limit on open files as far as the process may, and adds to `findings` if it is still low.
-pub(super) fn raise_and_check_files(findings: &mut Findings) {
+/// Raises the limit on open files as far as the process may, and adds to `findings` if it is still low for so
+/// many shards.
+pub(super) fn raise_and_check_files(shards: usize, findings: &mut Findings) {
     match raise(libc::RLIMIT_NOFILE) {
-        Ok(limit) => findings.warnings.extend(judge_files(limit)),
+        Ok(limit) => judge_files(limit, shards, findings),
         Err(error) => findings.warnings.push(unread("open files", &error)),
     }
 }
@@ -49,20 +54,25 @@ fn judge_memlock(limit: Limit) -> Option<Finding> {
     })
 }
 
-fn judge_files(limit: Limit) -> Option<Finding> {
-    (limit.soft < SENSIBLE_FILES).then(|| {
-        let problem = format!(
-            "at most {} files may be open, which is enough for about {} proxied connections; raise it:",
-            limit.soft,
-            limit.soft / 2,
-        );
-        let mends = [
-            "systemd: LimitNOFILE=1048576 in the unit's [Service] section",
-            "docker or podman: --ulimit nofile=1048576:1048576",
-            "login sessions: a line \"* hard nofile 1048576\" in /etc/security/limits.conf, then log in again",
-        ];
-        Finding::new(problem, &mends)
-    })
+fn judge_files(limit: Limit, shards: usize, findings: &mut Findings) {
+    let shards = u64::try_from(shards).unwrap_or(u64::MAX);
+    let needed = LEAST_FILES.saturating_add(FILES_OF_A_SHARD.saturating_mul(shards));
+    let (place, consequence) = if limit.soft < needed {
+        (&mut findings.errors, format!("and {needed} are needed to serve at all"))
+    } else if limit.soft < SENSIBLE_FILES {
+        (&mut findings.warnings, format!("which is enough for about {} proxied connections", limit.soft / 2))
+    } else {
+        return;
+    };
+    let mends = [
+        "systemd: LimitNOFILE=1048576 in the unit's [Service] section",
+        "docker or podman: --ulimit nofile=1048576:1048576",
+        "login sessions: a line \"* hard nofile 1048576\" in /etc/security/limits.conf, then log in again",
+    ];
+    place.push(Finding::new(
+        format!("at most {} files may be open, {consequence}; raise it:", limit.soft),
+        &mends,
+    ));
 }
 
 fn unread(what: &str, error: &io::Error) -> Finding {
@@ -106,10 +116,18 @@ mod tests {
     }
 
     #[test]
-    fn few_files_are_a_warning() {
-        let finding = judge_files(limit(1_024, 1_024)).unwrap().to_string();
-        assert!(finding.contains("about 512 proxied connections"), "{finding}");
-        assert_eq!(judge_files(limit(SENSIBLE_FILES, u64::MAX)), None);
+    fn few_files_are_a_warning_and_too_few_an_error() {
+        for (soft, shards, errors, warnings) in [
+            (100, 0, 1, 0),
+            (1_024, 2, 0, 1),
+            (1_024, 64, 1, 0),
+            (SENSIBLE_FILES, 64, 0, 0),
+            (u64::MAX, 1, 0, 0),
+        ] {
+            let mut findings = Findings::default();
+            judge_files(limit(soft, u64::MAX), shards, &mut findings);
+            assert_eq!((findings.errors.len(), findings.warnings.len()), (errors, warnings), "{soft} files");
+        }
     }
 
     #[test]

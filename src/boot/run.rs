@@ -1,8 +1,8 @@
 //! The life of the process: check, bind, start, wait, end.
 
-use super::listeners::{Listeners, bind_all};
+use super::listeners::{Listeners, Server, bind_all};
 use super::report::{Finding, Findings};
-use super::shards::{self, Drained};
+use super::shards::{self, Drained, Shards};
 use super::{cores, exit, io_uring, limits, ports};
 use crate::admin::{LEAST_GRACE, Sources};
 use crate::clock::Clock;
@@ -12,12 +12,14 @@ use crate::control::{Control, Ending, Parts, Reason, block_signals, endings};
 use crate::discovery::{Directory, Resolver};
 use crate::flusher::{self, Flusher};
 use crate::metrics::{Metrics, SpanTotals};
+use crate::router::RouterParams;
 use crate::shard::{ServerSocket, ShardSetup};
 use crate::signal::Signal;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 /// At the end, spans that wait may take this long to reach their collectors.
@@ -70,19 +72,19 @@ pub fn run(config: &Config, json: serde_json::Value, announce: Announce) -> Exit
 /// The core of each shard, and what stands in the way. Without routers there is nothing for shards to do.
 fn fit(config: &Config) -> (Vec<usize>, Findings) {
     let mut findings = Findings::default();
-    limits::raise_and_check_files(&mut findings);
-    if config.routers.is_empty() {
-        return (Vec::new(), findings);
+    let mut cores = Vec::new();
+    if !config.routers.is_empty() {
+        limits::raise_and_check_memlock(&mut findings);
+        io_uring::check(&mut findings);
+        cores = cores::choose(&config.shards, &mut findings);
     }
-    limits::raise_and_check_memlock(&mut findings);
-    io_uring::check(&mut findings);
-    (cores::choose(&config.shards, &mut findings), findings)
+    limits::raise_and_check_files(cores.len(), &mut findings);
+    (cores, findings)
 }
 
 fn serve(config: &Config, json: serde_json::Value, announce: Announce) -> Result<u8, Refusal> {
     block_signals().map_err(|error| Refusal::runtime("signals cannot be blocked", &error))?;
     let clock = Clock::start();
-    let started = clock.now();
     let (cores, findings) = fit(config);
     if !findings.errors.is_empty() {
         return Err(Refusal { code: exit::MACHINE, text: findings.to_string() });
@@ -91,77 +93,98 @@ fn serve(config: &Config, json: serde_json::Value, announce: Announce) -> Result
     if !clashes.is_empty() {
         return Err(Refusal::findings(exit::ADDRESS, clashes));
     }
-    let listeners =
-        bind_all(config, cores.len()).map_err(|errors| Refusal::findings(exit::ADDRESS, errors))?;
+    let unusable = |errors| Refusal::findings(exit::ADDRESS, errors);
+    let listeners = bind_all(config, cores.len()).map_err(unusable)?;
     let mut lines = findings.to_string();
     lines.push_str(&serving(config, &listeners));
-    let Listeners { admin, collector, servers } = listeners;
-
-    let (endings, ending) = endings();
-    let metrics = Arc::new(Metrics::new(cores.len()));
-    let signals: Vec<Arc<Signal>> = cores.iter().map(|_| Arc::default()).collect();
-    let (directory, watchers) = Directory::new(&signals);
-    let collector = config.collector.as_ref().zip(collector);
-    let collector = collector
-        .map(|(params, listener)| Collector::start(params, listener, clock))
-        .transpose()
-        .map_err(|error| Refusal::runtime("the collector cannot start", &error))?;
-    let (flusher, spans) = Flusher::start(&config.telemetry, rand::random(), clock, cores.len())
-        .map_err(|error| Refusal::runtime("the flusher cannot start", &error))?;
-    let (accounting, asking, traced) = (flusher.accounting(), endings.clone(), !config.telemetry.is_empty());
-    let sources = Sources {
-        metrics: Arc::clone(&metrics),
-        spans: Box::new(move || traced.then(|| shown(&accounting.snapshot()))),
-        config_json: json,
-        clock,
-        started,
-        shutdown: Box::new(move |grace| asking.ask(Ending::Shutdown { reason: Reason::Admin, grace })),
-    };
-    let parts = Parts { listener: admin, sources, directory, resolver: Resolver::system() };
-    let control = Control::start(parts, endings.clone())
-        .map_err(|error| Refusal::runtime("the control thread cannot start", &error))?;
-
-    let routers = config.routers.as_slice().into();
-    let mut setups: Vec<ShardSetup> = cores
-        .into_iter()
-        .zip(spans)
-        .zip(watchers)
-        .zip(signals.into_iter().zip(metrics.registries()))
-        .map(|(((core, spans), watcher), (signal, registry))| ShardSetup {
-            core,
-            routers: Arc::clone(&routers),
-            sockets: Vec::new(),
-            spans,
-            clock,
-            watcher,
-            registry: Arc::clone(registry),
-            signal,
-        })
-        .collect();
-    for server in servers {
-        for (setup, socket) in setups.iter_mut().zip(server.sockets) {
-            setup.sockets.push(ServerSocket { router: server.router, configured: server.configured, socket });
-        }
-    }
-    let shards =
-        shards::start(setups, &endings).map_err(|error| Refusal::runtime("a shard cannot start", &error))?;
+    let running = Running::start(config, json, cores, listeners, clock)?;
     if announce == Announce::Lines {
         say(&lines);
     }
+    Ok(running.end(config.admin.shutdown_grace))
+}
 
-    // The sender lives in this very function, so there is always someone to hear.
-    let ending = ending.recv().unwrap_or_else(|error| Ending::Fault(error.to_string()));
-    let grace = match &ending {
-        Ending::Shutdown { grace, .. } => grace.unwrap_or(config.admin.shutdown_grace),
-        Ending::Fault(_) => config.admin.shutdown_grace,
-    };
-    let drained = shards.drain(grace.max(LEAST_GRACE), clock);
-    let spans = flusher.shutdown(FLUSH_TIME);
-    if let Some(collector) = collector {
-        collector.shutdown();
+/// Everything that runs, until somebody asks for the end.
+struct Running {
+    shards: Shards,
+    flusher: Flusher,
+    collector: Option<Collector>,
+    control: Control,
+    clock: Clock,
+    ending: Receiver<Ending>,
+}
+
+impl Running {
+    /// Starts from the outside in: whoever is needed by others comes before them, and the shards last.
+    fn start(
+        config: &Config,
+        json: serde_json::Value,
+        cores: Vec<usize>,
+        listeners: Listeners,
+        clock: Clock,
+    ) -> Result<Self, Refusal> {
+        let Listeners { admin, collector, servers } = listeners;
+        let (endings, ending) = endings();
+        let metrics = Arc::new(Metrics::new(cores.len()));
+        let signals: Vec<Arc<Signal>> = cores.iter().map(|_| Arc::default()).collect();
+        let (directory, watchers) = Directory::new(&signals);
+        let collector = config.collector.as_ref().zip(collector);
+        let collector = collector
+            .map(|(params, listener)| Collector::start(params, listener, clock))
+            .transpose()
+            .map_err(|error| Refusal::runtime("the collector cannot start", &error))?;
+        let (flusher, spans) = Flusher::start(&config.telemetry, rand::random(), clock, cores.len())
+            .map_err(|error| Refusal::runtime("the flusher cannot start", &error))?;
+
+        let (accounting, asking) = (flusher.accounting(), endings.clone());
+        let traced = !config.telemetry.is_empty();
+        let sources = Sources {
+            metrics: Arc::clone(&metrics),
+            spans: Box::new(move || traced.then(|| shown(&accounting.snapshot()))),
+            config_json: json,
+            clock,
+            started: clock.now(),
+            shutdown: Box::new(move |grace| asking.ask(Ending::Shutdown { reason: Reason::Admin, grace })),
+        };
+        let parts = Parts { listener: admin, sources, directory, resolver: Resolver::system() };
+        let control = Control::start(parts, endings.clone())
+            .map_err(|error| Refusal::runtime("the control thread cannot start", &error))?;
+
+        let routers: Arc<[RouterParams]> = config.routers.as_slice().into();
+        let mut setups = Vec::new();
+        let counting = signals.into_iter().zip(metrics.registries());
+        for (((core, spans), watcher), (signal, registry)) in
+            cores.into_iter().zip(spans).zip(watchers).zip(counting)
+        {
+            let (routers, registry, sockets) = (Arc::clone(&routers), Arc::clone(registry), Vec::new());
+            setups.push(ShardSetup { core, routers, sockets, spans, clock, watcher, registry, signal });
+        }
+        for Server { router, configured, sockets, .. } in servers {
+            for (setup, socket) in setups.iter_mut().zip(sockets) {
+                setup.sockets.push(ServerSocket { router, configured, socket });
+            }
+        }
+        let shards = shards::start(setups, &endings)
+            .map_err(|error| Refusal::runtime("a shard cannot start", &error))?;
+        Ok(Self { shards, flusher, collector, control, clock, ending })
     }
-    control.stop();
-    Ok(verdict(&ending, drained, &shown(&spans)))
+
+    /// Waits until somebody asks for the end, and ends everything in the opposite order. Answers the exit code.
+    fn end(self, configured_grace: Duration) -> u8 {
+        // The control thread holds a sender as long as it lives.
+        let ending = self.ending.recv().unwrap_or_else(|error| Ending::Fault(error.to_string()));
+        let grace = match &ending {
+            Ending::Shutdown { grace: Some(grace), .. } => *grace,
+            Ending::Shutdown { grace: None, .. } | Ending::Fault(_) => configured_grace,
+        };
+        let drained = self.shards.drain(grace.max(LEAST_GRACE), self.clock);
+        let spans = self.flusher.shutdown(FLUSH_TIME);
+        if let Some(collector) = self.collector {
+            collector.shutdown();
+        }
+        self.control.stop();
+        verdict(&ending, drained, &shown(&spans))
+    }
 }
 
 /// One line for each listener, with the port that it really has.

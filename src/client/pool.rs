@@ -86,6 +86,7 @@ impl Destination {
     pub fn checkin(&self, connection: Connection) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < MAX_IDLE {
+            connection.rest();
             idle.push(connection);
         }
     }

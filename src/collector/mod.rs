@@ -123,3 +123,6 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
 /// How long what is left in the pool is then waited for. A query has no side effects: it may be left behind.
 const POOL_GRACE: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests;

@@ -65,3 +65,29 @@ const QUERIES: usize = 2;
 
 /// Threads for both: each has its own, so neither ever waits for the other.
 pub(super) const BLOCKING_THREADS: usize = DECODERS + QUERIES;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use tokio::runtime::Builder;
+
+    #[test]
+    fn queries_that_do_not_end_leave_decoding_its_threads() {
+        let runtime = Builder::new_current_thread().max_blocking_threads(BLOCKING_THREADS).build().unwrap();
+        let shared = Arc::new(Shared::new(1, Clock::start()));
+        let (release, stuck) = mpsc::channel::<()>();
+        let stuck = Arc::new(std::sync::Mutex::new(stuck));
+        let decoded = runtime.block_on(async {
+            for _ in 0..10 * QUERIES {
+                let (shared, stuck) = (Arc::clone(&shared), Arc::clone(&stuck));
+                let query = async move { shared.query(move |_| stuck.lock().unwrap().recv().is_err()).await };
+                tokio::spawn(query);
+            }
+            tokio::task::yield_now().await;
+            shared.decode(|| "decoded").await
+        });
+        assert_eq!(decoded, Some("decoded"));
+        drop(release);
+    }
+}

@@ -40,7 +40,7 @@ impl Pace {
     /// A body is large enough that the cost of a POST is spread over hundreds of spans, and small enough to stay in the
     /// processor's cache between encoding and sending.
     pub(super) const DEFAULT: Self = Self {
-        body: BodyLimits { bytes: 512 * 1024, spans: 4_000 },
+        body: BodyLimits { bytes: 256 * 1024, spans: 4_000 },
         merge_age: Duration::from_millis(200),
         in_flight: 2,
         budget_bytes: 32 * 1024 * 1024,
@@ -96,9 +96,6 @@ struct Posting {
     spans: u64,
     begun: Monotonic,
 }
-
-/// JSON is at least this many times as long as the records; below that a body might still be filled up.
-const JSON_PER_RECORD: usize = 2;
 
 impl Lane {
     pub(super) fn new(
@@ -246,7 +243,10 @@ impl Lane {
                     return self.drop_posting(&posting, DropReason::Rejected);
                 }
                 Verdict::NotNow { after, why } => {
-                    self.log_change(Health::Failing, &why);
+                    // One failure is nothing to speak of: a collector may close an idle connection just when it is used.
+                    if self.failures.get() > 0 {
+                        self.log_change(Health::Failing, &why);
+                    }
                     let delay = self.delay(after);
                     if self.stopping.get() {
                         if failed_at_end {
@@ -309,12 +309,47 @@ impl Lane {
 
 impl Waiting {
     fn is_full(&self, limits: BodyLimits) -> bool {
-        self.spans >= limits.spans || self.records >= limits.bytes / JSON_PER_RECORD
+        self.spans >= limits.spans || self.records >= limits.bytes
     }
 
     fn forget(&mut self, oldest: &Unsent) {
         self.spans -= oldest.spans();
         self.memory -= oldest.memory();
         self.records -= oldest.records();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zipkin::ZipkinParams;
+
+    fn lane() -> Lane {
+        let params = ZipkinParams {
+            host: "127.0.0.1".to_owned(),
+            port: 1,
+            host_header: None,
+            compress: false,
+            sample_rate: 1.0,
+        };
+        let sender = Sender::new(&params, Pace::DEFAULT.post_timeout, 1).unwrap();
+        Lane::new(0, sender, Arc::default(), Clock::start(), Pace::DEFAULT)
+    }
+
+    #[test]
+    fn delays_double_up_to_the_longest_and_leave_out_at_most_a_half() {
+        let lane = lane();
+        for full_ms in [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000].into_iter().chain([5_000; 50]) {
+            let full = Duration::from_millis(full_ms);
+            let delay = lane.delay(None);
+            assert!(full / 2 <= delay && delay <= full, "{delay:?} of {full:?}");
+        }
+    }
+
+    #[test]
+    fn a_collector_that_names_a_time_gets_it_but_is_not_hammered() {
+        let lane = lane();
+        assert_eq!(lane.delay(Some(Duration::from_secs(7))), Duration::from_secs(7));
+        assert_eq!(lane.delay(Some(Duration::ZERO)), Pace::DEFAULT.first_delay);
     }
 }

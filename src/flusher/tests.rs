@@ -14,7 +14,7 @@ use std::num::NonZeroU64;
 /// Short times, so that a test sees in a moment what takes a minute in earnest.
 const QUICK: Pace = Pace {
     merge_age: Duration::from_millis(5),
-    post_timeout: Duration::from_millis(400),
+    post_timeout: PATIENCE,
     first_delay: Duration::from_millis(5),
     longest_delay: Duration::from_millis(40),
     ..Pace::DEFAULT
@@ -135,14 +135,14 @@ fn spans_of_all_shards_arrive_once_in_few_bodies_over_few_connections() {
 #[test]
 fn a_body_stays_within_its_limits() {
     let collector = Collector::accepting();
-    let pace = Pace { body: BodyLimits { bytes: 20_000, spans: 70 }, ..QUICK };
+    let pace = Pace { body: BodyLimits { bytes: 5_000, spans: 30 }, ..QUICK };
     let mut bench = Bench::one(&collector, pace);
     bench.record(3_000);
     bench.settle("all sent", |totals| totals.sent == 3_000);
     for request in collector.received() {
         let spans: Vec<serde_json::Value> = serde_json::from_slice(&request.body).unwrap();
-        assert!(!spans.is_empty() && spans.len() <= 70);
-        assert!(request.body.len() < 21_000);
+        assert!(!spans.is_empty() && spans.len() <= 30);
+        assert!(request.body.len() < 15_000);
     }
     bench.end(PATIENCE);
 }
@@ -158,7 +158,10 @@ fn a_collector_that_fails_for_a_while_gets_every_span_in_the_end() {
         Manner::Silence,
     ] {
         let collector = Collector::start(manner.clone());
-        let mut bench = Bench::one(&collector, QUICK);
+        // Only a collector that is silent may run into the time-out, however slow the machine.
+        let silent = manner == Manner::Silence;
+        let post_timeout = if silent { Duration::from_millis(200) } else { PATIENCE };
+        let mut bench = Bench::one(&collector, Pace { post_timeout, ..QUICK });
         bench.record(1_500);
         wait_until("three attempts", || (collector.requests() >= 3).then_some(()));
         let totals = bench.totals();
@@ -277,7 +280,7 @@ fn the_end_flushes_what_shards_and_flusher_still_have() {
 #[test]
 fn the_end_does_not_wait_longer_than_its_deadline() {
     let collector = Collector::start(Manner::Silence);
-    let mut bench = Bench::one(&collector, Pace { post_timeout: 10 * PATIENCE, ..QUICK });
+    let mut bench = Bench::one(&collector, QUICK);
     bench.record(700);
     wait_until("a request hangs", || (collector.requests() > 0).then_some(()));
     let totals = bench.end(Duration::from_millis(20));

@@ -30,7 +30,8 @@ impl Buffers {
     /// Takes back a buffer of [`Buffers::take_write`].
     pub fn give_write(&self, mut buffer: Vec<u8>) {
         let mut spare = self.write.borrow_mut();
-        if buffer.capacity() <= MAX_SPARE_WRITE_BYTES && spare.len() < MAX_SPARE {
+        // One that was moved out of has no memory worth keeping.
+        if (1..=MAX_SPARE_WRITE_BYTES).contains(&buffer.capacity()) && spare.len() < MAX_SPARE {
             buffer.clear();
             spare.push(buffer);
         }
@@ -146,6 +147,19 @@ mod tests {
         let mut next = ReadBuffer::default();
         put(&mut next, &buffers, b"again");
         assert!(buffers.read.borrow().is_empty());
+    }
+
+    #[test]
+    fn a_write_buffer_comes_back_with_its_memory_and_an_empty_one_does_not() {
+        let buffers = Buffers::default();
+        let mut buffer = buffers.take_write();
+        buffer.extend_from_slice(b"head");
+        let memory = buffer.as_ptr();
+        buffers.give_write(buffer);
+        buffers.give_write(Vec::new());
+        let again = buffers.take_write();
+        assert!(again.is_empty());
+        assert_eq!(again.as_ptr(), memory);
     }
 
     #[test]

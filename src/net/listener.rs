@@ -1,11 +1,15 @@
 //! Listening sockets: one per shard and server, all on the same port.
 
 use super::Stream;
-use glommio::net::TcpListener;
+use super::readiness::{Readiness, Registration};
 use socket2::{Domain, Protocol, Socket, Type};
+use std::cell::Cell;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::rc::Rc;
+use std::task::Poll;
 
 /// Binds a socket that other shards may bind again (SO_REUSEPORT), and listens.
 ///
@@ -15,7 +19,7 @@ use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 /// # Errors
 /// The socket's.
 pub fn bind(address: SocketAddr) -> io::Result<OwnedFd> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_tcp_nodelay(true)?;
@@ -27,18 +31,21 @@ pub fn bind(address: SocketAddr) -> io::Result<OwnedFd> {
 /// A listening socket of this shard.
 #[derive(Debug)]
 pub struct Listener {
-    inner: TcpListener,
-    descriptor: RawFd,
+    registration: Registration,
+    socket: Socket,
+    readiness: Rc<Readiness>,
+    is_closed: Cell<bool>,
 }
 
 impl Listener {
     /// Takes a socket of [`bind`] into this shard.
-    #[must_use]
-    pub fn new(socket: OwnedFd) -> Self {
-        let descriptor = socket.into_raw_fd();
-        // SAFETY: the descriptor was just given up by its owner, so the listener is its only one.
-        let inner = unsafe { TcpListener::from_raw_fd(descriptor) };
-        Self { inner, descriptor }
+    ///
+    /// # Errors
+    /// When the kernel is out of memory or watches.
+    pub fn new(socket: OwnedFd, readiness: &Rc<Readiness>) -> io::Result<Self> {
+        let socket = Socket::from(socket);
+        let registration = readiness.register(socket.as_raw_fd(), true)?;
+        Ok(Self { registration, socket, readiness: Rc::clone(readiness), is_closed: Cell::new(false) })
     }
 
     /// Where it listens.
@@ -46,22 +53,37 @@ impl Listener {
     /// # Errors
     /// The socket's.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.inner.local_addr().map_err(io::Error::from)
+        self.socket.local_addr()?.as_socket().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
     }
 
-    /// The next connection. Await it to the end: a connection that the kernel accepts for a dropped future is
-    /// lost. [`Listener::close`] ends a pending one with an error.
+    /// The next connection; none once [`Listener::close`] was called and all that were waiting are taken.
     ///
     /// # Errors
     /// The socket's; EMFILE and its kin come back at once, so the caller has to pause.
-    pub async fn accept(&self) -> io::Result<Stream> {
-        Ok(Stream::new(self.inner.accept().await.map_err(io::Error::from)?))
+    pub async fn accept(&self) -> io::Result<Option<Stream>> {
+        poll_fn(|cx| {
+            while self.registration.poll_readable(cx) {
+                match self.socket.accept() {
+                    Ok((socket, _)) => {
+                        return Poll::Ready(Stream::accepted(socket, &self.readiness).map(Some));
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.registration.drained(),
+                    // Reset while it waited; the next one may be fine.
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                    Err(_) if self.is_closed.get() => return Poll::Ready(Ok(None)),
+                    Err(error) => return Poll::Ready(Err(error)),
+                }
+            }
+            if self.is_closed.get() { Poll::Ready(Ok(None)) } else { Poll::Pending }
+        })
+        .await
     }
 
     /// Stops listening: connection attempts are refused from now on.
     pub fn close(&self) {
-        // SAFETY: the descriptor is open as long as `self` lives.
-        unsafe { libc::shutdown(self.descriptor.as_raw_fd(), libc::SHUT_RDWR) };
+        self.is_closed.set(true);
+        // Raises an event that ends a pending `accept`.
+        let _ = self.socket.shutdown(std::net::Shutdown::Both);
     }
 }
 

@@ -1,29 +1,45 @@
 //! One connected socket, readable and writable at the same time by shared reference.
+//!
+//! Bytes move by bare system calls: libc's functions are points where a thread can be cancelled, and say so with
+//! two locked instructions each.
 
+use super::readiness::{Readiness, Registration};
 use super::{Buffers, ReadBuffer};
-use futures_lite::io::{AsyncRead, AsyncWrite};
-use glommio::net::TcpStream;
-use std::cell::{Cell, RefCell};
+use socket2::{SockRef, Socket};
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// A connected TCP socket of this shard. Dropping it ends the connection at once.
 #[derive(Debug)]
 pub struct Stream {
-    /// Borrowed within one poll only, so that both directions can be polled by one task.
-    inner: RefCell<TcpStream>,
-    descriptor: RawFd,
-    resets: Cell<bool>,
+    // Before the socket, so that it is dropped first.
+    registration: Registration,
+    socket: Socket,
 }
 
 impl Stream {
-    pub(super) fn new(inner: TcpStream) -> Self {
-        let descriptor = inner.as_raw_fd();
-        Self { inner: RefCell::new(inner), descriptor, resets: Cell::new(false) }
+    /// A connection that was accepted, on which the peer may have spoken already.
+    pub(super) fn accepted(socket: Socket, readiness: &Rc<Readiness>) -> io::Result<Self> {
+        let registration = readiness.register(socket.as_raw_fd(), true)?;
+        registration.assume_writable();
+        Ok(Self { registration, socket })
+    }
+
+    /// A connection that is being made; [`Stream::connected`] tells when it is.
+    pub(super) fn connecting(socket: Socket, readiness: &Rc<Readiness>) -> io::Result<Self> {
+        let registration = readiness.register(socket.as_raw_fd(), false)?;
+        Ok(Self { registration, socket })
+    }
+
+    /// Waits until the connection is made.
+    pub(super) async fn connected(&self) -> io::Result<()> {
+        poll_fn(|cx| if self.registration.poll_writable(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
+        self.socket.take_error()?.map_or(Ok(()), Err)
     }
 
     /// Reads into `into`, whose unread bytes stay below `limit`. Zero bytes read is the peer's end.
@@ -39,20 +55,27 @@ impl Stream {
         buffers: &Buffers,
         limit: usize,
     ) -> Poll<io::Result<usize>> {
+        if !self.registration.poll_readable(cx) {
+            into.release(buffers);
+            return Poll::Pending;
+        }
         let space = into.space(buffers, limit);
         if space.is_empty() {
             return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
         }
-        match Pin::new(&mut *self.inner.borrow_mut()).poll_read(cx, space) {
-            Poll::Ready(Ok(count)) => {
+        match self.receive(space) {
+            Ok(count) => {
+                if count < space.len() {
+                    self.registration.drained();
+                }
                 into.filled(count);
                 Poll::Ready(Ok(count))
             }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => {
-                into.release(buffers);
-                Poll::Pending
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.registration.drained();
+                self.poll_fill(cx, into, buffers, limit)
             }
+            Err(error) => Poll::Ready(Err(error)),
         }
     }
 
@@ -69,7 +92,13 @@ impl Stream {
     /// # Errors
     /// The socket's.
     pub fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.inner.borrow_mut()).poll_write(cx, bytes)
+        while self.registration.poll_writable(cx) {
+            match self.send(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.registration.filled(),
+                result => return Poll::Ready(result),
+            }
+        }
+        Poll::Pending
     }
 
     /// Writes all of `bytes`: the peer's pace is the pace of the caller of this function.
@@ -92,39 +121,34 @@ impl Stream {
         .await
     }
 
-    /// Waits until the socket can be written, which for a connecting one means: until it is connected.
-    pub(super) async fn writable(&self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_write(cx, &[])).await.map(|_| ())
-    }
-
-    /// Whether an idle connection is still good: nothing has come, not even the peer's end.
-    ///
-    /// Costs no system call unless something has come: the readiness poll of the last read is still armed.
+    /// Whether an idle connection is still good: nothing has come, not even the peer's end. No system call.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        let mut byte = [0];
-        let mut cx = Context::from_waker(Waker::noop());
-        Pin::new(&mut *self.inner.borrow_mut()).poll_read(&mut cx, &mut byte).is_pending()
+        !self.registration.is_readable()
+    }
+
+    /// The connection idles: no task waits for it.
+    pub fn rest(&self) {
+        self.registration.forget_waiting();
     }
 
     /// Tells the peer that nothing more will be written.
     pub fn close_write(&self) {
-        self.shut(libc::SHUT_WR);
+        // A peer that was faster needs to be told nothing.
+        let _ = self.socket.shutdown(Shutdown::Write);
     }
 
     /// Makes a pending read, and every later one, end as if the peer had closed.
     pub fn close_read(&self) {
-        self.shut(libc::SHUT_RD);
+        // As above.
+        let _ = self.socket.shutdown(Shutdown::Read);
     }
 
     /// Makes the connection end with a reset instead of an orderly close, so that a peer that waits for
     /// more can tell a broken message from a complete one.
     pub fn reset_on_drop(&self) {
-        // SAFETY: the descriptor is open as long as `self` lives.
-        let socket = unsafe { BorrowedFd::borrow_raw(self.descriptor) };
         // A socket that is gone already needs no reset.
-        let _ = socket2::SockRef::from(&socket).set_linger(Some(std::time::Duration::ZERO));
-        self.resets.set(true);
+        let _ = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
     }
 
     /// The address of this side.
@@ -132,7 +156,7 @@ impl Stream {
     /// # Errors
     /// The socket's.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.inner.borrow().local_addr().map_err(io::Error::from)
+        self.socket.local_addr()?.as_socket().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
     }
 
     /// The address of the peer.
@@ -140,21 +164,33 @@ impl Stream {
     /// # Errors
     /// The socket's, for instance when the peer has reset the connection.
     pub fn peer_address(&self) -> io::Result<SocketAddr> {
-        self.inner.borrow().peer_addr().map_err(io::Error::from)
+        self.socket.peer_addr()?.as_socket().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
     }
 
-    fn shut(&self, how: libc::c_int) {
-        // SAFETY: the descriptor is open as long as `self` lives. ENOTCONN means that the peer was faster.
-        unsafe { libc::shutdown(self.descriptor, how) };
+    fn receive(&self, space: &mut [u8]) -> io::Result<usize> {
+        // SAFETY: `space` is valid for writes of its length; the descriptor is open as long as `self` lives.
+        let count = unsafe {
+            let (space, length) = (space.as_mut_ptr(), space.len());
+            libc::syscall(
+                libc::SYS_recvfrom,
+                self.socket.as_raw_fd(),
+                space,
+                length,
+                libc::MSG_DONTWAIT,
+                0,
+                0,
+            )
+        };
+        usize::try_from(count).map_err(|_| io::Error::last_os_error())
     }
-}
 
-impl Drop for Stream {
-    /// A readiness poll in the ring keeps the socket open until the ring has cancelled it; shutting it down
-    /// first lets the peer see the end now. (A reset must not be preceded by that orderly end.)
-    fn drop(&mut self) {
-        if !self.resets.get() {
-            self.shut(libc::SHUT_RDWR);
-        }
+    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        const FLAGS: libc::c_int = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        // SAFETY: `bytes` is valid for reads of its length; the descriptor is open as long as `self` lives.
+        let count = unsafe {
+            let (bytes, length) = (bytes.as_ptr(), bytes.len());
+            libc::syscall(libc::SYS_sendto, self.socket.as_raw_fd(), bytes, length, FLAGS, 0, 0)
+        };
+        usize::try_from(count).map_err(|_| io::Error::last_os_error())
     }
 }

@@ -72,7 +72,8 @@ impl Attempt<'_> {
         let binding_timeout = self.server.router.params().binding_timeout;
         let left = binding_timeout.saturating_sub(shared.clock.now().since(request.started));
         let metrics = self.leaf.client().metrics();
-        match connect(self.destination.address(), &shared.deadlines, left.min(CONNECT_TIMEOUT)).await {
+        let limit = left.min(CONNECT_TIMEOUT);
+        match connect(self.destination.address(), &shared.readiness, &shared.deadlines, limit).await {
             Ok(stream) => Ok(Connection::new(stream, metrics)),
             Err(error) => {
                 metrics.connect_failed();

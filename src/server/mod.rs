@@ -13,7 +13,7 @@ pub use callers::Callers;
 
 use crate::clock::Clock;
 use crate::metrics::{Registry, SideMetrics};
-use crate::net::{Buffers, Deadlines, Listener, Notify};
+use crate::net::{Buffers, Deadlines, Listener, Notify, Readiness};
 use crate::router::Router;
 use crate::trace::SpanBuffer;
 use futures_lite::FutureExt;
@@ -31,6 +31,8 @@ pub struct Shared {
     pub clock: Clock,
     /// Spare buffers.
     pub buffers: Buffers,
+    /// Tells streams when they can go on.
+    pub readiness: Rc<Readiness>,
     /// Waits that must end.
     pub deadlines: Deadlines,
     /// Open connections.
@@ -52,10 +54,17 @@ pub struct Shared {
 impl Shared {
     /// A shard with nothing open yet.
     #[must_use]
-    pub fn new(clock: Clock, spans: SpanBuffer, rng: SmallRng, registry: Arc<Registry>) -> Self {
+    pub fn new(
+        clock: Clock,
+        readiness: Rc<Readiness>,
+        spans: SpanBuffer,
+        rng: SmallRng,
+        registry: Arc<Registry>,
+    ) -> Self {
         Self {
             clock,
             buffers: Buffers::default(),
+            readiness,
             deadlines: Deadlines::new(clock),
             callers: Rc::default(),
             spans,
@@ -104,7 +113,7 @@ impl Server {
     pub async fn run(self: Rc<Self>, listener: Rc<Listener>) {
         loop {
             match listener.accept().await {
-                Ok(stream) => {
+                Ok(Some(stream)) => {
                     self.shared.accept_failing.set(false);
                     let served = connection::serve(Rc::clone(&self), stream);
                     let server = Rc::clone(&self);
@@ -116,7 +125,7 @@ impl Server {
                     };
                     glommio::spawn_local(task).detach();
                 }
-                Err(_) if self.shared.callers.is_draining() => return,
+                Ok(None) => return,
                 Err(error) => self.pause_accepting(&error).await,
             }
         }

@@ -5,7 +5,7 @@ mod housekeeping;
 use crate::clock::Clock;
 use crate::discovery::Watcher;
 use crate::metrics::{Registry, Scope};
-use crate::net::Listener;
+use crate::net::{Listener, Readiness};
 use crate::router::{Router, RouterParams};
 use crate::server::{Server, Shared};
 use crate::signal::Signal;
@@ -136,9 +136,34 @@ fn run(setup: ShardSetup, ready: &SyncSender<io::Result<()>>) -> Ended {
 }
 
 async fn serve(setup: ShardSetup, ready: &SyncSender<io::Result<()>>) -> Ended {
+    match start(setup).await {
+        Ok(running) => {
+            if ready.send(Ok(())).is_err() {
+                return Ended::Told { cut: 0 };
+            }
+            running.until_told().await
+        }
+        Err(error) => {
+            // As above.
+            let _ = ready.send(Err(error));
+            Ended::Told { cut: 0 }
+        }
+    }
+}
+
+/// What is left to do once a shard serves.
+struct Running {
+    shared: Rc<Shared>,
+    routers: Vec<Rc<Router>>,
+    listeners: Vec<Rc<Listener>>,
+    signal: Arc<Signal>,
+}
+
+async fn start(setup: ShardSetup) -> io::Result<Running> {
     let ShardSetup { routers, sockets, spans, clock, watcher, registry, signal, .. } = setup;
     let rng = SmallRng::from_os_rng();
-    let shared = Rc::new(Shared::new(clock, spans, rng, Arc::clone(&registry)));
+    let readiness = Readiness::new()?;
+    let shared = Rc::new(Shared::new(clock, Rc::clone(&readiness), spans, rng, Arc::clone(&registry)));
     let watcher = Rc::new(watcher);
     let routers: Vec<Rc<Router>> = routers
         .iter()
@@ -150,51 +175,51 @@ async fn serve(setup: ShardSetup, ready: &SyncSender<io::Result<()>>) -> Ended {
     for ServerSocket { router, configured, socket } in sockets {
         let Some(router) = routers.get(router) else { continue };
         let scope = Scope::Server { router: router.params().label.clone(), address: configured };
-        let listener = Rc::new(Listener::new(socket));
+        let listener = Rc::new(Listener::new(socket, &readiness)?);
         let address = listener.local_address().unwrap_or(configured);
         let server = Server::new(Rc::clone(&shared), Rc::clone(router), registry.scope(scope), address);
         glommio::spawn_local(Rc::new(server).run(Rc::clone(&listener))).detach();
         listeners.push(listener);
     }
     glommio::spawn_local(housekeeping::run(Rc::clone(&shared), routers.clone())).detach();
-    if ready.send(Ok(())).is_err() {
-        return Ended::Told { cut: 0 };
-    }
-    let cut = until_told(&shared, &routers, &listeners, &signal).await;
-    shared.spans.hand_over();
-    Ended::Told { cut }
+    glommio::spawn_local(async move { readiness.run().await }).detach();
+    Ok(Running { shared, routers, listeners, signal })
 }
 
-/// Follows the signals until the shard is to end. Returns how many connections were cut.
-async fn until_told(
-    shared: &Rc<Shared>,
-    routers: &[Rc<Router>],
-    listeners: &[Rc<Listener>],
-    signal: &Signal,
-) -> usize {
-    let callers = &shared.callers;
-    loop {
-        let all_ended = async {
-            if callers.is_draining() {
-                callers.all_ended().await;
-                Signal::CUT
-            } else {
-                future::pending().await
+impl Running {
+    /// Follows the signals until the shard is to end.
+    async fn until_told(self) -> Ended {
+        let cut = self.follow().await;
+        self.shared.spans.hand_over();
+        Ended::Told { cut }
+    }
+
+    /// Returns how many connections were cut.
+    async fn follow(&self) -> usize {
+        let callers = &self.shared.callers;
+        loop {
+            let all_ended = async {
+                if callers.is_draining() {
+                    callers.all_ended().await;
+                    Signal::CUT
+                } else {
+                    future::pending().await
+                }
+            };
+            let bits = future::or(self.signal.wait(), all_ended).await;
+            if bits & Signal::ADDRESSES != 0 {
+                for router in &self.routers {
+                    router.refresh_clients();
+                }
+                self.shared.addresses_changed.notify();
             }
-        };
-        let bits = future::or(signal.wait(), all_ended).await;
-        if bits & Signal::ADDRESSES != 0 {
-            for router in routers {
-                router.refresh_clients();
+            if bits & Signal::DRAIN != 0 {
+                self.listeners.iter().for_each(|listener| listener.close());
+                callers.drain();
             }
-            shared.addresses_changed.notify();
-        }
-        if bits & Signal::DRAIN != 0 {
-            listeners.iter().for_each(|listener| listener.close());
-            callers.drain();
-        }
-        if bits & Signal::CUT != 0 {
-            return callers.open();
+            if bits & Signal::CUT != 0 {
+                return callers.open();
+            }
         }
     }
 }

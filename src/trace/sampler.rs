@@ -118,18 +118,29 @@ pub mod compat {
     /// Linkerd misses for one id in 2^64.
     #[must_use]
     pub fn mod10000(trace_low: u64, salt: u64, rate: f32) -> bool {
-        let residue = (trace_low ^ salt).cast_signed().wrapping_abs() % 10_000;
-        let residue = residue as i16 as f32;
+        #[expect(clippy::cast_precision_loss, reason = "the residue is below 10,000")]
+        let residue = mod10000_residue(trace_low, salt) as f32;
         rate > 0.0 && residue < rate * 10_000.0
+    }
+
+    /// What [`mod10000`] compares. Below zero for the one id whose absolute value is no 64-bit integer.
+    #[must_use]
+    pub const fn mod10000_residue(trace_low: u64, salt: u64) -> i64 {
+        (trace_low ^ salt).cast_signed().wrapping_abs() % 10_000
     }
 
     /// Finagle from 21.12 on: 24 bits of the folded, salted id against the rate.
     #[must_use]
     pub fn bit24(trace_low: u64, salt: u64, rate: f32) -> bool {
-        let folded = ((trace_low >> 32) ^ trace_low ^ salt) & 0xff_ffff;
         #[expect(clippy::cast_precision_loss, reason = "24 bits fit into a 32-bit float")]
-        let residue = folded as f32;
+        let residue = bit24_residue(trace_low, salt) as f32;
         residue < rate * 16_777_216.0
+    }
+
+    /// What [`bit24`] compares.
+    #[must_use]
+    pub const fn bit24_residue(trace_low: u64, salt: u64) -> i64 {
+        (((trace_low >> 32) ^ trace_low ^ salt) & 0xff_ffff).cast_signed()
     }
 
     /// The Zipkin server's `COLLECTOR_SAMPLE_RATE`: the id itself against a bound; debug spans always.

@@ -5,9 +5,7 @@
 use super::json::{SiteJson, Span};
 use crate::trace::{Batch, Position};
 use serde::ser::{SerializeSeq, Serializer};
-use std::cell::Cell;
 use std::collections::VecDeque;
-use std::io;
 use std::rc::Rc;
 
 /// The spans of a batch that one telemeter has still to send.
@@ -33,7 +31,8 @@ pub struct Body {
 /// How much goes into one body.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyLimits {
-    /// No span is added to a body of this many bytes; it is longer by at most one span.
+    /// Bytes of records, and of what their places add to each, after which no span is added. The JSON is about two and a half
+    /// times as long; all text in it being control characters, six times.
     pub bytes: usize,
     /// Spans in a body.
     pub spans: u64,
@@ -66,14 +65,15 @@ impl Unsent {
     }
 }
 
+/// How much longer the JSON of ordinary spans is than what it is made from; a guess too low costs a move of the text.
+const JSON_PER_BYTE: usize = 3;
+
 /// Takes spans from the front of `waiting` until the limits are met, and encodes them.
 #[must_use]
 pub fn encode(waiting: &mut VecDeque<Unsent>, limits: BodyLimits) -> Body {
     let mut body = Body::default();
-    // JSON of small spans is two to three times as long as their records; a guess too low only costs a move.
     let records: usize = waiting.iter().map(Unsent::records).sum();
-    let mut json =
-        Vec::with_capacity(records.saturating_mul(3).min(limits.bytes.saturating_add(limits.bytes / 8)));
+    let mut json = Vec::with_capacity(records.min(limits.bytes).saturating_mul(JSON_PER_BYTE));
     // Writing JSON to memory fails for no span that can be read from a record. Should one fail all the same, the body is not
     // usable, and neither are its spans.
     if encode_array(&mut json, waiting, limits, &mut body).is_err() {
@@ -90,27 +90,30 @@ fn encode_array(
     limits: BodyLimits,
     body: &mut Body,
 ) -> serde_json::Result<()> {
-    let written = Cell::new(0);
-    let mut serializer = serde_json::Serializer::new(Measured { out: json, written: &written });
+    let mut serializer = serde_json::Serializer::new(json);
     let mut array = serializer.serialize_seq(None)?;
+    let mut bytes = 0;
     while let Some(unsent) = waiting.front_mut() {
         let batch = Rc::clone(&unsent.batch);
         let mut sites: Vec<Option<SiteJson>> = Vec::new();
         sites.resize_with(batch.sites().len(), || None);
         while unsent.spans > 0 {
-            if written.get() >= limits.bytes || body.spans >= limits.spans {
+            if bytes >= limits.bytes || body.spans >= limits.spans {
                 return array.end();
             }
             let Some((record, next)) = batch.read(unsent.position) else { break };
+            let record_bytes = batch.bytes_after(unsent.position) - batch.bytes_after(next);
             unsent.position = next;
             if record.takers >> unsent.telemeter & 1 == 0 {
                 continue;
             }
             let Some(place) = sites.get_mut(record.site_index) else { break };
             let site = match place {
-                Some(site) => &*site,
+                Some(site) => site,
                 None => place.insert(SiteJson::new(record.site)?),
             };
+            site.learn(&record)?;
+            bytes += record_bytes + site.weight();
             unsent.spans -= 1;
             body.spans += 1;
             array.serialize_element(&Span { record: &record, site })?;
@@ -120,29 +123,6 @@ fn encode_array(
         waiting.pop_front();
     }
     array.end()
-}
-
-/// Memory that says how much was written to it while a serializer has it.
-struct Measured<'a> {
-    out: &'a mut Vec<u8>,
-    written: &'a Cell<usize>,
-}
-
-impl io::Write for Measured<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_all(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.out.extend_from_slice(bytes);
-        self.written.set(self.out.len());
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -16,16 +16,40 @@ pub(super) struct SiteJson {
     /// In the order of their keys.
     tags: Vec<(Tag, Box<RawValue>)>,
     present: u64,
+    /// Bytes of the texts above: what they add to each span.
+    weight: usize,
+    local: KnownEndpoint,
+    remote: KnownEndpoint,
+}
+
+/// The last endpoint of a place that was written. Nearly always the next one is the same: a listener's own address, or the
+/// destination of a bound name.
+#[derive(Default)]
+struct KnownEndpoint {
+    address: Option<SocketAddr>,
+    json: Option<Box<RawValue>>,
+}
+
+impl KnownEndpoint {
+    fn learn(&mut self, service: Option<&RawValue>, address: Option<SocketAddr>) -> serde_json::Result<()> {
+        if self.json.is_none() || self.address != address {
+            let endpoint = Endpoint { service, address };
+            *self = Self { address, json: endpoint.is_some().then(|| to_raw_value(&endpoint)).transpose()? };
+        }
+        Ok(())
+    }
 }
 
 impl SiteJson {
     pub(super) fn new(parts: &SiteParts) -> serde_json::Result<Self> {
         let text = |text: &str| if text.is_empty() { Ok(None) } else { to_raw_value(text).map(Some) };
         let mut tags = Vec::with_capacity(parts.tags.len());
-        let mut present = 0;
+        let (mut present, mut weight) =
+            (0, parts.service.len() + parts.remote_service.len() + parts.span_name.len());
         for (tag, value) in &parts.tags {
             tags.push((*tag, to_raw_value(value)?));
             present |= 1 << tag.index();
+            weight += value.len();
         }
         Ok(Self {
             kind: match parts.kind {
@@ -37,11 +61,29 @@ impl SiteJson {
             remote_service: text(&parts.remote_service)?,
             tags,
             present,
+            weight,
+            local: KnownEndpoint::default(),
+            remote: KnownEndpoint::default(),
         })
+    }
+
+    /// Bytes that the place adds to each of its spans.
+    pub(super) const fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// Gets ready for a span of the place.
+    pub(super) fn learn(&mut self, record: &SpanRecord<'_>) -> serde_json::Result<()> {
+        self.local.learn(self.service.as_deref(), record.local)?;
+        // Callers come from ever new ports: the remote endpoint of a server span is written each time.
+        match record.site.kind {
+            Kind::Server => Ok(()),
+            Kind::Client => self.remote.learn(self.remote_service.as_deref(), record.remote),
+        }
     }
 }
 
-/// A span in the order of fields that Zipkin writes itself.
+/// A span, in the order of fields that Zipkin writes itself. Its place has learned about it.
 pub(super) struct Span<'a> {
     pub(super) record: &'a SpanRecord<'a>,
     pub(super) site: &'a SiteJson,
@@ -69,12 +111,13 @@ impl Serialize for Span<'_> {
         }
         span.serialize_field("timestamp", &record.start_us)?;
         span.serialize_field("duration", &record.duration_us)?;
-        let local = Endpoint { service: site.service.as_deref(), address: record.local };
-        if local.is_some() {
-            span.serialize_field("localEndpoint", &local)?;
+        if let Some(local) = &site.local.json {
+            span.serialize_field("localEndpoint", local)?;
         }
         let remote = Endpoint { service: site.remote_service.as_deref(), address: record.remote };
-        if remote.is_some() {
+        if let Some(remote) = &site.remote.json {
+            span.serialize_field("remoteEndpoint", remote)?;
+        } else if remote.is_some() {
             span.serialize_field("remoteEndpoint", &remote)?;
         }
         if notes.annotations > 0 {

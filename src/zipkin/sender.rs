@@ -15,6 +15,9 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// Bytes of an answer that are kept to say why spans were refused.
 const MAX_REASON_BYTES: usize = 200;
 
+/// A connection that is idle for this long is closed: before the collector does it, just when the next body is sent.
+const IDLE_CONNECTION: Duration = Duration::from_secs(5);
+
 /// The longest time that a collector can put us off by `Retry-After`.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
@@ -88,6 +91,7 @@ impl Sender {
             .redirect(redirect::Policy::none())
             .timeout(timeout)
             .pool_max_idle_per_host(connections)
+            .pool_idle_timeout(IDLE_CONNECTION)
             .tcp_nodelay(true)
             .build()?;
         let host = params.host_header.as_ref().map(header).transpose()?;

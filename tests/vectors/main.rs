@@ -32,6 +32,7 @@ fn runner(file: &str, category: &str) -> Option<Runner> {
     match file {
         "routing-vectors.toml" => routing::runner(category),
         "tracing-vectors.toml" => tracing::runner(category).or_else(|| zipkin::runner(category)),
+        "policy-vectors.toml" => (category == "sample_header").then_some(tracing::sample_header as Runner),
         _ => None,
     }
 }

@@ -220,7 +220,6 @@ pub const NOT_BUILT: &[NotBuilt] = &[
     whole(POLICY, "config_check", CONFIG),
     // Run once the data path is in place.
     whole(ROUTING, "identifier", DATA_PATH),
-    whole(ROUTING, "sample_header", DATA_PATH),
     whole(ROUTING, "via", DATA_PATH),
     whole(ROUTING, "hop_by_hop", DATA_PATH),
     whole(ROUTING, "err_encoding", DATA_PATH),
@@ -230,20 +229,9 @@ pub const NOT_BUILT: &[NotBuilt] = &[
     whole(POLICY, "via", DATA_PATH),
     whole(POLICY, "hop_by_hop", DATA_PATH),
     whole(POLICY, "l5d_err_encoding", DATA_PATH),
-    whole(POLICY, "sample_header", DATA_PATH),
-    // Run once trace contexts, samplers and Zipkin JSON are in place.
-    whole(TRACING, "ctx_trace_encode", TRACES),
-    whole(TRACING, "ctx_trace_decode", TRACES),
-    whole(TRACING, "l5d_sample_parse", TRACES),
-    whole(TRACING, "sampler", TRACES),
-    whole(TRACING, "context_hop", TRACES),
-    whole(TRACING, "v2_json_encode", TRACES),
-    whole(TRACING, "zipkin_id", TRACES),
-    whole(TRACING, "v2_json_decode", TRACES),
-    whole(TRACING, "store_eviction", TRACES),
-    whole(TRACING, "query_match", TRACES),
-    whole(TRACING, "annotation_query", TRACES),
-    whole(TRACING, "zipkin_http", TRACES),
+    part(TRACING, "zipkin_http", "name", "protobuf", PROTOBUF),
+    part(TRACING, "zipkin_http", "path", "/api/v1/spans", V1),
+    part(TRACING, "zipkin_http", "name", "dependencies on an empty store", VIEWER),
 ];
 
 const UTILITY_NAMERS: &str = "system namers other than inet, nil and fail are not built yet";
@@ -274,4 +262,3 @@ const ROUTER_OPTIONS: &str = "the router and client options of these vectors are
 const TELEMETERS: &str = "telemeters other than Zipkin are not built yet";
 const ADMIN: &str = "the admin pages of these vectors are not built yet";
 const DATA_PATH: &str = "not built yet: part of the data path";
-const TRACES: &str = "not built yet: part of recording and collecting spans";

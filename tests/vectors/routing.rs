@@ -24,6 +24,7 @@ pub fn runner(category: &str) -> Option<Runner> {
         "delegation_depth" => delegation_depth,
         "system_namer" => system_namer,
         "inet_host" => inet_host,
+        "sample_header" => super::tracing::sample_header,
         _ => return None,
     })
 }

@@ -3,6 +3,7 @@
 //! The last three run against a collector over a socket.
 
 use crate::Runner;
+use crate::entry::{flag, number, only, same, text, texts};
 use ringspan::clock::Clock;
 use ringspan::collector::annotation_query::AnnotationQuery;
 use ringspan::collector::{Collector, CollectorParams};
@@ -14,7 +15,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use toml::Table;
 
 /// The runner of a category of `tracing-vectors.toml`.
-pub(crate) fn runner(category: &str) -> Option<Runner> {
+pub fn runner(category: &str) -> Option<Runner> {
     Some(match category {
         "zipkin_id" => zipkin_id,
         "v2_json_encode" => v2_json_encode,
@@ -28,34 +29,37 @@ pub(crate) fn runner(category: &str) -> Option<Runner> {
 }
 
 fn zipkin_id(entry: &Table) -> Result<(), String> {
-    let text = string(entry, "text")?;
-    let read = match string(entry, "field")? {
-        "traceId" => TraceId::parse(text).map(|id| Some(id.to_string())),
-        "id" => SpanId::parse("id", text).map(|id| Some(id.to_string())),
-        "parentId" => match SpanId::parse("parentId", text) {
+    only(entry, &["field", "text", "ok", "stored", "stored_absent", "error"])?;
+    let given = text(entry, "text")?;
+    let read = match text(entry, "field")? {
+        "traceId" => TraceId::parse(given).map(|id| Some(id.to_string())),
+        "id" => SpanId::parse("id", given).map(|id| Some(id.to_string())),
+        "parentId" => match SpanId::parse("parentId", given) {
             Err(IdError::Zero(_)) => Ok(None),
             read => read.map(|id| Some(id.to_string())),
         },
         field => return Err(format!("unknown field {field}")),
     };
-    let expected = if boolean(entry, "ok")? {
-        Ok(if entry.contains_key("stored_absent") { None } else { Some(string(entry, "stored")?.to_owned()) })
+    let expected = if flag(entry, "ok")? {
+        Ok(if entry.contains_key("stored_absent") { None } else { Some(text(entry, "stored")?.to_owned()) })
     } else {
-        Err(string(entry, "error")?.to_owned())
+        Err(text(entry, "error")?.to_owned())
     };
-    equal(&read.map_err(|error| error.to_string()), &expected)
+    same("id", read.map_err(|error| error.to_string()), expected)
 }
 
 fn v2_json_encode(entry: &Table) -> Result<(), String> {
-    let json = reencode(string(entry, "input")?)?;
-    equal(&json.as_str(), &string(entry, "json")?)?;
-    equal(&i64::try_from(json.len()).ok(), &entry.get("json_bytes").and_then(toml::Value::as_integer))
+    only(entry, &["name", "input", "json", "json_bytes"])?;
+    let json = reencode(text(entry, "input")?)?;
+    same("json", json.as_str(), text(entry, "json")?)?;
+    same("json_bytes", Some(json.len()), number(entry, "json_bytes"))
 }
 
 fn v2_json_decode(entry: &Table) -> Result<(), String> {
-    match (reencode(string(entry, "input")?), boolean(entry, "ok")?) {
-        (Ok(json), true) => equal(&parse(&json)?, &parse(string(entry, "json")?)?),
-        (Err(error), false) => contains(&error, string(entry, "error_contains")?),
+    only(entry, &["name", "input", "ok", "json", "error_contains"])?;
+    match (reencode(text(entry, "input")?), flag(entry, "ok")?) {
+        (Ok(json), true) => same("json", parse(&json)?, parse(text(entry, "json")?)?),
+        (Err(error), false) => contains(&error, text(entry, "error_contains")?),
         (read, _) => Err(format!("got {read:?}")),
     }
 }
@@ -69,68 +73,82 @@ fn reencode(span: &str) -> Result<String, String> {
 }
 
 fn annotation_query(entry: &Table) -> Result<(), String> {
-    let query = AnnotationQuery::parse(string(entry, "query")?)?;
-    let read: BTreeSet<_> =
-        query.conditions().map(|part| (part.key.to_owned(), part.value.unwrap_or("").to_owned())).collect();
-    let expected: BTreeSet<_> = strings(entry, "keys")?.into_iter().zip(strings(entry, "values")?).collect();
-    equal(&read, &expected)
+    only(entry, &["query", "keys", "values"])?;
+    let query = AnnotationQuery::parse(text(entry, "query")?)?;
+    let read: BTreeSet<_> = query.conditions().map(|part| (part.key, part.value.unwrap_or(""))).collect();
+    let expected: BTreeSet<_> = texts(entry, "keys")?.into_iter().zip(texts(entry, "values")?).collect();
+    same("conditions", read, expected)
 }
 
 fn query_match(entry: &Table) -> Result<(), String> {
+    let parameters = [
+        "serviceName",
+        "remoteServiceName",
+        "spanName",
+        "annotationQuery",
+        "minDuration",
+        "maxDuration",
+        "endTs",
+        "lookback",
+    ];
+    only(entry, &[["name", "spans", "match"].as_slice(), &parameters].concat())?;
     let server = Server::start(1_000)?;
-    let spans = strings(entry, "spans")?;
-    equal(&server.post(&format!("[{}]", spans.join(",")))?, &202)?;
+    same("status", server.post(&format!("[{}]", texts(entry, "spans")?.join(",")))?, 202)?;
     let mut target = "/api/v2/traces?".to_owned();
-    for (key, value) in entry {
-        if !["name", "origin", "spans", "match", "note"].contains(&key.as_str()) {
+    for key in parameters {
+        if let Some(value) = entry.get(key) {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             target.push_str(&format!("{key}={}&", percent_encode(&value)));
         }
     }
     let found = parse(&server.get(&target)?.body)?;
     let traces = found.as_array().ok_or_else(|| format!("{target} answered {found}"))?.len();
-    equal(&(traces == 1), &boolean(entry, "match")?).map_err(|why| format!("{target}: {why}"))
+    same(&target, traces == 1, flag(entry, "match")?)
 }
 
 fn store_eviction(entry: &Table) -> Result<(), String> {
-    let max_spans = entry.get("max_spans").and_then(toml::Value::as_integer).ok_or("max_spans")?;
-    let server = Server::start(usize::try_from(max_spans).map_err(|error| error.to_string())?)?;
+    only(entry, &["name", "max_spans", "batches", "remaining_trace_ids", "remaining_spans", "services"])?;
+    let server = Server::start(number(entry, "max_spans").ok_or("no max_spans")?)?;
     let mut sent = BTreeSet::new();
-    for batch in strings(entry, "batches")? {
-        let spans = parse(&batch)?;
-        sent.extend(spans.as_array().into_iter().flatten().map(|span| text(span, "traceId")));
-        equal(&server.post(&batch)?, &202)?;
+    for batch in texts(entry, "batches")? {
+        for span in parse(batch)?.as_array().into_iter().flatten() {
+            sent.extend(span["traceId"].as_str().map(str::to_owned));
+        }
+        same("status", server.post(batch)?, 202)?;
     }
-    let mut remaining = BTreeSet::new();
+    let mut remaining = Vec::new();
     let mut spans = 0;
-    for id in sent {
+    for id in &sent {
         let answer = server.get(&format!("/api/v2/trace/{id}"))?;
         if answer.status == 200 {
             spans += parse(&answer.body)?.as_array().map_or(0, Vec::len);
-            remaining.insert(id);
+            remaining.push(id.as_str());
         }
     }
-    equal(&remaining, &strings(entry, "remaining_trace_ids")?.into_iter().collect())?;
-    equal(&i64::try_from(spans).ok(), &entry.get("remaining_spans").and_then(toml::Value::as_integer))?;
-    equal(&parse(&server.get("/api/v2/services")?.body)?, &Json::from(strings(entry, "services")?))
+    same("remaining_trace_ids", remaining, texts(entry, "remaining_trace_ids")?)?;
+    same("remaining_spans", Some(spans), number(entry, "remaining_spans"))?;
+    let services = parse(&server.get("/api/v2/services")?.body)?;
+    same("services", services, Json::from(texts(entry, "services")?))
 }
 
 fn zipkin_http(entry: &Table) -> Result<(), String> {
+    let sent = ["method", "path", "request_headers", "request_body", "request_body_hex"];
+    only(entry, &[["name", "status", "body", "body_contains"].as_slice(), &sent].concat())?;
     let server = Server::start(1_000)?;
-    let body = match entry.get("request_body_hex").and_then(toml::Value::as_str) {
-        Some(hex) => bytes_of(hex)?,
-        None => string(entry, "request_body").unwrap_or_default().as_bytes().to_vec(),
+    let body = match text(entry, "request_body_hex") {
+        Ok(hex) => bytes_of(hex)?,
+        Err(_) => text(entry, "request_body").unwrap_or_default().as_bytes().to_vec(),
     };
-    let headers = strings(entry, "request_headers").unwrap_or_default();
-    let answer = server.send(string(entry, "method")?, string(entry, "path")?, &headers, &body)?;
-    equal(&Some(i64::from(answer.status)), &entry.get("status").and_then(toml::Value::as_integer))?;
-    if let Ok(body) = string(entry, "body") {
-        equal(&answer.body.as_str(), &body)?;
+    let headers = texts(entry, "request_headers")?;
+    let answer = server.send(text(entry, "method")?, text(entry, "path")?, &headers, &body)?;
+    same("status", Some(usize::from(answer.status)), number(entry, "status"))?;
+    if let Ok(body) = text(entry, "body") {
+        same("body", answer.body.as_str(), body)?;
     }
-    if let Ok(part) = string(entry, "body_contains") {
+    if let Ok(part) = text(entry, "body_contains") {
         contains(&answer.body, part)?;
     }
-    match string(entry, "note").ok().and_then(|note| note.strip_prefix("location: ")) {
+    match text(entry, "note").ok().and_then(|note| note.strip_prefix("location: ")) {
         Some(location) => contains(&answer.head, &format!("\r\nlocation: {location}\r\n")),
         None => Ok(()),
     }
@@ -166,7 +184,7 @@ impl Server {
         self.send("GET", target, &[], b"")
     }
 
-    fn send(&self, method: &str, target: &str, headers: &[String], body: &[u8]) -> Result<Answer, String> {
+    fn send(&self, method: &str, target: &str, headers: &[&str], body: &[u8]) -> Result<Answer, String> {
         let mut request = format!("{method} {target} HTTP/1.1\r\nhost: collector\r\nconnection: close\r\n");
         for header in headers {
             request.push_str(&format!("{header}\r\n"));
@@ -195,29 +213,8 @@ impl Drop for Server {
     }
 }
 
-fn equal<T: PartialEq + std::fmt::Debug>(found: &T, expected: &T) -> Result<(), String> {
-    if found == expected { Ok(()) } else { Err(format!("got {found:?}, expected {expected:?}")) }
-}
-
 fn contains(found: &str, part: &str) -> Result<(), String> {
     if found.contains(part) { Ok(()) } else { Err(format!("{part:?} is not in {found:?}")) }
-}
-
-fn string<'e>(entry: &'e Table, key: &str) -> Result<&'e str, String> {
-    entry.get(key).and_then(toml::Value::as_str).ok_or_else(|| format!("no text {key}"))
-}
-
-fn boolean(entry: &Table, key: &str) -> Result<bool, String> {
-    entry.get(key).and_then(toml::Value::as_bool).ok_or_else(|| format!("no truth value {key}"))
-}
-
-fn strings(entry: &Table, key: &str) -> Result<Vec<String>, String> {
-    let list = entry.get(key).and_then(toml::Value::as_array).ok_or_else(|| format!("no list {key}"))?;
-    Ok(list.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect())
-}
-
-fn text(json: &Json, key: &str) -> String {
-    json.get(key).and_then(Json::as_str).unwrap_or_default().to_owned()
 }
 
 fn parse(json: &str) -> Result<Json, String> {

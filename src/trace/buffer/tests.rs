@@ -75,6 +75,13 @@ impl Bench {
 }
 
 #[test]
+fn buffers_and_places_can_be_made_on_one_thread_and_used_on_another() {
+    fn sendable<T: Send>() {}
+    sendable::<SpanBuffer>();
+    sendable::<Site>();
+}
+
+#[test]
 fn a_full_batch_is_handed_over_and_the_rest_waits() {
     let bench = bench(9, &[1.0]);
     bench.record(HAND_OVER_SPANS as u64 + 5, &Notes::new());
