@@ -5,6 +5,7 @@
 pub(crate) mod chain;
 pub(crate) mod collector;
 pub(crate) mod context;
+pub(crate) mod load;
 pub(crate) mod message;
 pub(crate) mod origin;
 pub(crate) mod proxy;
