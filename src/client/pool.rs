@@ -122,4 +122,4 @@ impl Drop for InFlight<'_> {
 }
 
 /// Idle connections kept per address and shard.
-const MAX_IDLE: usize = 1024;
+pub const MAX_IDLE: usize = 1024;
