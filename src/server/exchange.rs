@@ -394,3 +394,6 @@ const fn reply_body(version: Version, body: BodyLength) -> (BodyLength, Framing)
 
 /// Interim responses (1xx) that are read before the final one has to come.
 const MAX_INTERIM: usize = 16;
+
+#[cfg(test)]
+mod tests;
