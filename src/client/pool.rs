@@ -122,7 +122,7 @@ impl Drop for InFlight<'_> {
 }
 
 /// Idle connections kept per address and shard.
-const MAX_IDLE: usize = 1024;
+pub const MAX_IDLE: usize = 1024;
 
 #[cfg(test)]
 mod tests {

@@ -66,6 +66,8 @@ struct Response {
     status: u16,
     body: BodyLength,
     framing: Framing,
+    /// The caller is told the end of the body by the end of its connection.
+    until_close: bool,
     /// The destination keeps its connection open.
     keep_alive: bool,
     /// The caller was told that its connection ends.
@@ -167,8 +169,12 @@ impl<'a> Exchange<'a> {
         record_server(self.attempt.server, self.attempt.caller, request, answered);
         if result.is_ok() && !reply.is_done() {
             result = poll_fn(|cx| {
-                self.keep_sending(cx, input);
-                reply.poll_body(cx, &mut self.answer)
+                self.keep_sending(cx, input)?;
+                let moved = reply.poll_body(cx, &mut self.answer);
+                if moved.is_pending() && self.is_caller_gone(cx, input) {
+                    return Poll::Ready(Err(TransferError::Receiver(io::ErrorKind::ConnectionAborted.into())));
+                }
+                moved
             })
             .await;
         }
@@ -187,8 +193,8 @@ impl<'a> Exchange<'a> {
             Ok(()) if !sent || !input.is_empty() => After::Linger,
             Ok(()) => After::Close,
             Err(error) => {
-                tracing::debug!("{}: the response ended early: {error:?}", self.attempt.address());
-                if response.framing == Framing::AsIs && response.body == BodyLength::UntilClose {
+                tracing::debug!("{}: the response ended early: {error}", self.attempt.address());
+                if response.until_close {
                     // Nothing but a reset tells this caller that the response is not complete.
                     self.attempt.caller.stream.reset_on_drop();
                 }
@@ -264,17 +270,17 @@ impl<'a> Exchange<'a> {
         Ok(())
     }
 
-    /// Goes on with the request while the response is relayed already; its end no longer matters to the caller.
-    fn keep_sending(&mut self, cx: &mut Context<'_>, input: &mut ReadBuffer) {
-        if self.send_error.is_none()
-            && !self.sending.is_done()
-            && let Poll::Ready(Err(error)) = self.sending.poll_body(cx, input)
-        {
-            self.send_error = Some(match error {
-                TransferError::Sender(error) | TransferError::Receiver(error) => error,
-                TransferError::Framing(error) => io::Error::new(io::ErrorKind::InvalidData, error),
-            });
+    /// Goes on with the request while the response is relayed already. A destination that no longer reads may
+    /// still answer; a caller that breaks off has lost the rest of its answer, which might never end otherwise.
+    fn keep_sending(&mut self, cx: &mut Context<'_>, input: &mut ReadBuffer) -> Result<(), TransferError> {
+        if self.send_error.is_none() && !self.sending.is_done() {
+            match self.sending.poll_body(cx, input) {
+                Poll::Pending | Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(TransferError::Receiver(error))) => self.send_error = Some(error),
+                Poll::Ready(Err(error)) => return Err(error),
+            }
         }
+        Ok(())
     }
 
     /// Takes the response head apart if it is complete, and encodes the caller's.
@@ -302,12 +308,14 @@ impl<'a> Exchange<'a> {
                 let connection = connection_line(request.version, keep);
                 encode_response(&head, success, ReplyFraming { body, connection }, &mut self.reply);
                 let (status, keep_alive) = (head.status, head.keep_alive);
-                let response = Response { status, body: head.body, framing, keep_alive, closing: !keep };
+                let until_close = body == BodyLength::UntilClose;
+                let response =
+                    Response { status, body: head.body, framing, until_close, keep_alive, closing: !keep };
                 self.answer.consume(consumed);
                 return Ok(Some(response));
             }
             if head.status == 101 {
-                return Err(self.invalid("101 to a request without Upgrade"));
+                return Err(self.invalid("switching protocols without Upgrade"));
             }
             // `Expect` was answered here, and other interim responses say nothing that a caller has to know.
             self.answer.consume(consumed);

@@ -33,13 +33,16 @@ pub(super) enum Framing {
 }
 
 /// Which side a transfer failed on.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum TransferError {
     /// The sender's connection failed or ended before the body was complete.
+    #[error("the sender of the body is gone: {0}")]
     Sender(io::Error),
     /// The sender broke the framing of its body.
+    #[error("the body is not framed as its head said: {0}")]
     Framing(BodyError),
     /// The receiver's connection failed.
+    #[error("the receiver of the body is gone: {0}")]
     Receiver(io::Error),
 }
 
@@ -179,7 +182,8 @@ impl<'a> Transfer<'a> {
         while let Some(rest) = self.output.get(self.written..).filter(|rest| !rest.is_empty()) {
             self.written += written(std::task::ready!(self.to.poll_write(cx, rest)))?;
         }
-        if self.written > 0 {
+        // What is complete stays: a request without a body may have to be sent once more.
+        if self.written > 0 && !self.ended {
             self.output.clear();
             self.written = 0;
         }

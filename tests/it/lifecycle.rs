@@ -1,1 +1,410 @@
-//! Start-up, shutdown, restart.
+//! Start-up that finds out what is wrong, and shutdown that loses nothing.
+
+use crate::support::origin::{self, Refusing};
+use crate::support::{
+    Gate, Launch, Origin, PATIENCE, Proxy, Raw, collector, eventually, one_router, own_ip, raw,
+};
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::thread;
+
+/// A router on `ip` and port 9000, with the admin server beside it.
+fn on_fixed_ports(ip: Ipv4Addr, destination: SocketAddr) -> String {
+    one_router(destination, "")
+        .replace("[admin]\nport = 0", &format!("[admin]\nip = \"{ip}\"\nport = 9990"))
+        .replace("{ port = 0 }", &format!("{{ ip = \"{ip}\", port = 9000 }}"))
+}
+
+/// `config` with another grace for shutdown.
+fn with_grace(config: &str, milliseconds: u32) -> String {
+    config.replace("[admin]\n", &format!("[admin]\nshutdownGraceMs = {milliseconds}\n"))
+}
+
+/// A destination that answers `/slow` when the gate opens, and everything else at once.
+fn slow(gate: &Gate) -> Origin {
+    let gate = gate.clone();
+    Origin::with(move |request| {
+        if request.first_line.contains("/slow") {
+            gate.wait("the test lets the destination answer");
+        }
+        origin::OK
+    })
+}
+
+/// A request that the destination holds back.
+#[track_caller]
+fn in_flight(proxy: &Proxy, origin: &Origin) -> Raw {
+    let before = origin.requests().len();
+    let mut caller = Raw::connect(proxy.router());
+    caller.send(raw::get_request("/slow", ""));
+    origin.wait_for_requests(before + 1);
+    caller
+}
+
+#[track_caller]
+fn wait_until_refused(address: SocketAddr) {
+    eventually("new connections are refused", || TcpStream::connect_timeout(&address, PATIENCE).err());
+}
+
+#[track_caller]
+fn wait_for_words(proxy: &Proxy, words: &str) {
+    eventually(&format!("{words:?} on stderr"), || proxy.stderr().contains(words).then_some(()));
+}
+
+/// Whether a connection that ended is remembered for this listener: whoever ends one first has to.
+fn has_time_wait(listener: SocketAddr) -> bool {
+    let SocketAddr::V4(listener) = listener else { panic!("{listener} is no IPv4 address") };
+    let local = format!("{:08X}:{:04X}", u32::from(*listener.ip()).swap_bytes(), listener.port());
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    table.lines().any(|line| {
+        let mut columns = line.split_whitespace().skip(1);
+        columns.next() == Some(&local) && columns.nth(1) == Some("06")
+    })
+}
+
+#[test]
+fn a_restart_at_once_gets_its_ports_though_old_connections_linger() {
+    let (origin, ip) = (Origin::answering(origin::OK), own_ip());
+    let config = on_fixed_ports(ip, origin.address());
+    let router = SocketAddr::from((ip, 9000));
+    for round in 0..2 {
+        let proxy = Proxy::start(&config);
+        let mut caller = Raw::connect(router);
+        assert_eq!(caller.exchange(raw::get_request("/", "")).status(), 200, "round {round}");
+        proxy.signal(libc::SIGTERM);
+        // The proxy ends the idle connection first, which leaves it in TIME_WAIT.
+        caller.expect_end();
+        drop(caller);
+        assert_eq!(proxy.wait().code(), 0, "round {round}");
+        assert!(has_time_wait(router), "round {round}: the restart would prove nothing");
+    }
+}
+
+#[test]
+fn a_second_instance_is_refused_and_the_first_goes_on_serving() {
+    let (origin, ip) = (Origin::answering(origin::OK), own_ip());
+    let config = on_fixed_ports(ip, origin.address()) + &format!("[collector]\nip = \"{ip}\"\nport = 9411\n");
+    let first = Proxy::start(&config);
+    let second = Launch::config(&config).run();
+    assert_eq!((second.code(), second.stdout.as_str()), (4, ""), "{}", second.stderr);
+    for part in [
+        format!("router: {ip}:9000 is in use by another process"),
+        "sport = :9000".to_owned(),
+        "change routers[0].servers[0].port".to_owned(),
+        format!("admin: {ip}:9990 is in use"),
+        "change admin.port".to_owned(),
+        format!("collector: {ip}:9411 is in use"),
+        "change collector.port".to_owned(),
+    ] {
+        assert!(second.stderr.contains(&part), "{part:?} is not in {}", second.stderr);
+    }
+    assert!(!second.stderr.contains("serving"), "{}", second.stderr);
+    // Half of the connections would go astray if the second one had ever listened.
+    for _ in 0..8 {
+        assert_eq!(raw::get((ip, 9000).into(), "/").status(), 200);
+    }
+    assert_eq!(first.stop().code(), 0);
+}
+
+#[test]
+fn a_port_on_all_addresses_clashes_with_the_same_port_on_one() {
+    let (origin, ip) = (Origin::answering(origin::OK), own_ip());
+    let first = Proxy::start(&one_router(origin.address(), ""));
+    let port = first.router().port();
+    let everywhere = one_router(origin.address(), "")
+        .replace("servers = [{ port = 0 }]", &format!("servers = [{{ ip = \"0.0.0.0\", port = {port} }}]"));
+    let second = Launch::config(&everywhere).run();
+    assert_eq!(second.code(), 4, "{}", second.stderr);
+    let elsewhere = one_router(origin.address(), "")
+        .replace("servers = [{ port = 0 }]", &format!("servers = [{{ ip = \"{ip}\", port = {port} }}]"));
+    let third = Proxy::start(&elsewhere);
+    assert_eq!(raw::get(third.router(), "/").status(), 200);
+}
+
+#[test]
+fn an_address_of_another_machine_is_refused_with_what_to_change() {
+    let config = one_router(SocketAddr::from(([127, 0, 0, 1], 1)), "")
+        .replace("{ port = 0 }", "{ ip = \"192.0.2.1\", port = 9000 }");
+    let ended = Launch::config(&config).run();
+    assert_eq!(ended.code(), 4, "{}", ended.stderr);
+    let expected = "router: 192.0.2.1:9000: this machine has no address 192.0.2.1";
+    assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    assert!(ended.stderr.contains("change routers[0].servers[0].ip"), "{}", ended.stderr);
+}
+
+#[test]
+fn requests_in_flight_are_finished_before_the_end_and_no_new_ones_are_taken() {
+    for (signal, name) in [(libc::SIGTERM, "SIGTERM"), (libc::SIGINT, "SIGINT")] {
+        let gate = Gate::default();
+        let origin = slow(&gate);
+        let proxy = Proxy::start(&one_router(origin.address(), ""));
+        let (router, admin) = (proxy.router(), proxy.admin());
+        let mut idle = Raw::connect(router);
+        assert_eq!(idle.exchange(raw::get_request("/", "")).status(), 200);
+        let mut fresh = Raw::connect(router);
+        let mut caller = in_flight(&proxy, &origin);
+        proxy.signal(signal);
+        idle.expect_end();
+        fresh.expect_end();
+        wait_until_refused(router);
+        assert!(proxy.is_running(), "a request is in flight");
+        gate.open();
+        let response = caller.response();
+        assert_eq!((response.status(), response.text().as_str()), (200, "fine"), "{name}");
+        assert_eq!(response.header("connection"), Some("close"), "{name}");
+        caller.expect_end();
+        let ended = proxy.wait();
+        assert_eq!((ended.code(), ended.stdout.as_str()), (0, ""), "{name}: {}", ended.stderr);
+        assert!(ended.stderr.contains(&format!("Received {name}. Shutting down")), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("cut"), "{}", ended.stderr);
+        wait_until_refused(admin);
+    }
+}
+
+#[test]
+fn bodies_on_their_way_are_finished_before_the_end() {
+    let (begun, rest) = (Gate::default(), Gate::default());
+    let (first_half, second_half) = (begun.clone(), rest.clone());
+    let origin = Origin::scripted(move |mut connection| {
+        let Some(head) = connection.head() else { return };
+        first_half.open();
+        // The caller sends its second half after the shutdown began, and so does the destination.
+        let request = connection.body_of(head).unwrap();
+        connection.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n").unwrap();
+        second_half.wait("the test lets the second half go");
+        connection.send(format!("6\r\nsecond\r\n{:x}\r\n", request.body.len())).unwrap();
+        connection.send(&request.body).unwrap();
+        connection.send("\r\n0\r\n\r\n").unwrap();
+    });
+    let proxy = Proxy::start(&one_router(origin.address(), ""));
+    let router = proxy.router();
+    let mut caller = Raw::connect(router);
+    caller.send("POST / HTTP/1.1\r\nhost: web\r\ncontent-length: 8\r\n\r\nhalf");
+    begun.wait("the request reaches the destination");
+    proxy.signal(libc::SIGTERM);
+    wait_until_refused(router);
+    caller.send("rest");
+    rest.open();
+    let response = caller.response();
+    assert_eq!((response.status(), response.text().as_str()), (200, "firstsecondhalfrest"));
+    caller.expect_end();
+    assert_eq!(proxy.wait().code(), 0);
+}
+
+#[test]
+fn callers_see_only_whole_answers_while_it_shuts_down() {
+    let origin = Origin::answering(origin::OK);
+    let proxy = Proxy::start(&one_router(origin.address(), "").replace("shards = 1", "shards = 2"));
+    let first = proxy.router();
+    let answers: Vec<Vec<u16>> = thread::scope(|scope| {
+        let callers: Vec<_> = (0..16)
+            .map(|_| {
+                scope.spawn(move || {
+                    let mut caller = Raw::connect(first);
+                    let mut answers = Vec::new();
+                    while caller.try_send(raw::get_request("/", "")).is_ok() {
+                        let Some(response) = caller.try_response_or_reset() else { break };
+                        answers.push(response.status());
+                    }
+                    answers
+                })
+            })
+            .collect();
+        origin.wait_for_requests(200);
+        proxy.signal(libc::SIGTERM);
+        callers.into_iter().map(|caller| caller.join().unwrap()).collect()
+    });
+    let answers = answers.concat();
+    let failed: Vec<&u16> = answers.iter().filter(|status| **status != 200).collect();
+    assert!(failed.is_empty(), "of {} answers: {failed:?}", answers.len());
+    let ended = proxy.wait();
+    assert_eq!(ended.code(), 0, "{}", ended.stderr);
+}
+
+#[test]
+fn requests_that_outlast_the_grace_are_cut_and_told_of() {
+    let gate = Gate::default();
+    let origin = slow(&gate);
+    let proxy = Proxy::start(&with_grace(&one_router(origin.address(), ""), 0));
+    let mut callers = [in_flight(&proxy, &origin), in_flight(&proxy, &origin)];
+    proxy.signal(libc::SIGTERM);
+    for caller in &mut callers {
+        caller.expect_end();
+    }
+    let ended = proxy.wait();
+    assert_eq!(ended.code(), 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("2 connections were cut while they served a request"), "{}", ended.stderr);
+    gate.open();
+}
+
+#[test]
+fn a_second_signal_ends_the_process_at_once() {
+    for (second, code) in [(libc::SIGTERM, 143), (libc::SIGINT, 130)] {
+        let gate = Gate::default();
+        let origin = slow(&gate);
+        let proxy = Proxy::start(&with_grace(&one_router(origin.address(), ""), 3_600_000));
+        let mut caller = in_flight(&proxy, &origin);
+        proxy.signal(libc::SIGTERM);
+        wait_for_words(&proxy, "Received SIGTERM. Shutting down");
+        assert!(proxy.is_running());
+        proxy.signal(second);
+        caller.expect_end();
+        let ended = proxy.wait();
+        assert_eq!(ended.code(), code, "{}", ended.stderr);
+        assert!(ended.stderr.contains("Exiting at once"), "{}", ended.stderr);
+        gate.open();
+    }
+}
+
+#[test]
+fn the_admin_server_can_be_asked_for_the_end() {
+    let gate = Gate::default();
+    let origin = slow(&gate);
+    let proxy = Proxy::start(&one_router(origin.address(), ""));
+    let ask = |head: &str| Raw::connect(proxy.admin()).exchange(format!("{head}\r\nhost: admin\r\n\r\n"));
+    for (head, status) in [
+        ("GET /admin/shutdown HTTP/1.1", 405),
+        ("POST /admin/shutdown?grace=soon HTTP/1.1", 400),
+        ("POST /admin/shutdown HTTP/1.1\r\nsec-fetch-site: cross-site", 403),
+    ] {
+        assert_eq!(ask(head).status(), status, "{head}");
+    }
+    assert_eq!(raw::get(proxy.router(), "/").status(), 200, "none of these ends anything");
+    let mut caller = in_flight(&proxy, &origin);
+    let answer = ask("POST /admin/shutdown HTTP/1.1");
+    assert_eq!((answer.status(), answer.text().as_str()), (200, "quitting\n"));
+    wait_until_refused(proxy.router());
+    gate.open();
+    assert_eq!(caller.response().status(), 200);
+    let ended = proxy.wait();
+    assert_eq!(ended.code(), 0, "{}", ended.stderr);
+}
+
+#[test]
+fn the_grace_that_the_admin_server_is_asked_for_counts() {
+    let gate = Gate::default();
+    let origin = slow(&gate);
+    let proxy = Proxy::start(&with_grace(&one_router(origin.address(), ""), 3_600_000));
+    let mut caller = in_flight(&proxy, &origin);
+    let request = "POST /admin/shutdown?grace=1.second HTTP/1.1\r\nhost: admin\r\n\r\n";
+    assert_eq!(Raw::connect(proxy.admin()).exchange(request).status(), 200);
+    caller.expect_end();
+    assert_eq!(proxy.wait().code(), 1);
+    gate.open();
+}
+
+#[test]
+fn a_collector_alone_needs_no_router_and_no_ring() {
+    let launch = Launch::config("[admin]\nport = 0\n[collector]\nport = 0\n");
+    // What would keep any shard from starting does not matter here.
+    let proxy = launch.limit(libc::RLIMIT_MEMLOCK, 0).start();
+    let collector = proxy.address("collector");
+    let span = r#"[{"traceId":"0000000000000001","id":"0000000000000001","name":"a","timestamp":1700000000000000,"duration":5,"localEndpoint":{"serviceName":"svc"}}]"#;
+    let post = format!(
+        "POST /api/v2/spans HTTP/1.1\r\nhost: c\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{span}",
+        span.len()
+    );
+    assert_eq!(Raw::connect(collector).exchange(post).status(), 202);
+    let found = eventually("the span in the collector", || {
+        let answer = raw::get(collector, "/api/v2/trace/0000000000000001");
+        (answer.status() == 200).then(|| answer.text())
+    });
+    let found: Vec<collector::Span> = serde_json::from_str(&found).unwrap();
+    assert_eq!(found[0].service(), "svc");
+    assert_eq!(raw::get(proxy.admin(), "/admin/ping").text(), "pong");
+    assert_eq!(proxy.stop().code(), 0);
+}
+
+#[test]
+fn too_little_locked_memory_is_told_with_its_mends_before_anything_serves() {
+    let config = one_router(SocketAddr::from(([127, 0, 0, 1], 1)), "");
+    for arguments in [&["-"][..], &["check", "-"]] {
+        let launch = Launch::new(arguments).stdin(&config).limit(libc::RLIMIT_MEMLOCK, 64 * 1024);
+        let ended = launch.run();
+        assert_eq!((ended.code(), ended.stdout.as_str()), (3, ""), "{arguments:?}: {}", ended.stderr);
+        for part in
+            ["the limit on locked memory is 64 KiB", "LimitMEMLOCK=", "--ulimit memlock=", "limits.conf"]
+        {
+            assert!(ended.stderr.contains(part), "{arguments:?}: {part:?} is not in {}", ended.stderr);
+        }
+        assert!(!ended.stderr.contains("serving"), "{}", ended.stderr);
+    }
+}
+
+/// Makes the kernel answer `io_uring_setup` with an error, as a container's seccomp filter does.
+fn forbid_io_uring() -> std::io::Result<()> {
+    const LOAD_WORD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
+    const JUMP_IF_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+    const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+    const IO_URING_SETUP: u32 = 425; // the same on every architecture
+    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let mut filter = [
+        // The first word of what the filter sees is the number of the system call.
+        step(LOAD_WORD, 0, 0, 0),
+        step(JUMP_IF_EQUAL, 0, 1, IO_URING_SETUP),
+        step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs()),
+        step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: 4, filter: filter.as_mut_ptr() };
+    // SAFETY: `program` and what it points to are valid while the calls last; the kernel keeps copies.
+    let done = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) == 0
+    };
+    if done { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+}
+
+#[test]
+fn an_io_uring_that_is_forbidden_is_told_with_its_mends_before_anything_serves() {
+    let config = one_router(SocketAddr::from(([127, 0, 0, 1], 1)), "");
+    // SAFETY: the function allocates nothing and takes no lock.
+    let ended = unsafe { Launch::config(&config).before_exec(forbid_io_uring) }.run();
+    assert_eq!((ended.code(), ended.stdout.as_str()), (3, ""), "{}", ended.stderr);
+    let told = ["seccomp profile", "kernel.io_uring_disabled"].iter().any(|part| ended.stderr.contains(part));
+    assert!(ended.stderr.starts_with("error: io_uring is ") && told, "{}", ended.stderr);
+    assert!(!ended.stderr.contains("serving") && !ended.stderr.contains("panicked"), "{}", ended.stderr);
+}
+
+#[test]
+fn few_open_files_are_a_warning_and_no_obstacle() {
+    let origin = Origin::answering(origin::OK);
+    let proxy = Launch::config(&one_router(origin.address(), "")).limit(libc::RLIMIT_NOFILE, 256).start();
+    assert!(proxy.stderr().starts_with("warning: at most 256 files may be open"), "{}", proxy.stderr());
+    assert_eq!(raw::get(proxy.router(), "/").status(), 200);
+    assert_eq!(proxy.stop().code(), 0);
+}
+
+#[test]
+fn a_core_that_is_not_there_is_refused() {
+    let config =
+        one_router(SocketAddr::from(([127, 0, 0, 1], 1)), "").replace("shards = 1", "shards = [1023]");
+    let ended = Launch::config(&config).run();
+    assert_eq!(ended.code(), 3, "{}", ended.stderr);
+    assert!(ended.stderr.contains("cores that this process may not use: [1023]"), "{}", ended.stderr);
+}
+
+#[test]
+fn the_log_level_decides_what_is_said() {
+    let refusing = Refusing::new();
+    let ip = own_ip();
+    let config = on_fixed_ports(ip, refusing.address);
+    for (level, serving, received, debug) in [
+        ("off", false, false, false),
+        ("error", true, false, false),
+        ("info", true, true, false),
+        ("debug", true, true, true),
+    ] {
+        let proxy = Launch::new(&["--log-level", level, "-"]).stdin(&config).spawn();
+        let router = SocketAddr::from((ip, 9000));
+        eventually("it serves", || TcpStream::connect(router).ok());
+        assert_eq!(raw::get(router, "/").status(), 502);
+        let ended = proxy.stop();
+        assert_eq!(ended.code(), 0, "{level}: {}", ended.stderr);
+        for (words, expected) in
+            [("serving router on ", serving), ("Received SIGTERM", received), ("DEBUG", debug)]
+        {
+            assert_eq!(ended.stderr.contains(words), expected, "{level}: {words:?} in {}", ended.stderr);
+        }
+        assert_eq!(ended.stderr.is_empty(), level == "off", "{}", ended.stderr);
+    }
+}

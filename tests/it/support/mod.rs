@@ -5,16 +5,19 @@
 pub(crate) mod chain;
 pub(crate) mod collector;
 pub(crate) mod context;
+pub(crate) mod load;
 pub(crate) mod message;
 pub(crate) mod origin;
 pub(crate) mod proxy;
 pub(crate) mod raw;
+pub(crate) mod relay;
 
 pub(crate) use collector::{Collector, Span};
 pub(crate) use message::Message;
 pub(crate) use origin::{Connection, Origin};
 pub(crate) use proxy::{Launch, Proxy};
 pub(crate) use raw::Raw;
+pub(crate) use relay::Relay;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU8, Ordering};

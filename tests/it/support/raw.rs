@@ -3,7 +3,7 @@
 use super::PATIENCE;
 use super::message::{Kind, Message};
 use socket2::SockRef;
-use std::io::{BufReader, ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -49,6 +49,15 @@ impl Raw {
     #[track_caller]
     pub(crate) fn try_response(&mut self) -> Option<Message> {
         Message::read(&mut self.stream, Kind::Response).expect("a well-formed response")
+    }
+
+    /// The next response, or None if the connection ends instead, be it by a reset before its first byte.
+    #[track_caller]
+    pub(crate) fn try_response_or_reset(&mut self) -> Option<Message> {
+        match self.stream.fill_buf() {
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => None,
+            _ => self.try_response(),
+        }
     }
 
     /// The next response, which answers a HEAD request.
