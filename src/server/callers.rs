@@ -34,7 +34,7 @@ impl Caller {
     }
 }
 
-/// All open callers of a shard.
+/// The open callers of those servers of a shard that are drained together.
 #[derive(Debug, Default)]
 pub struct Callers {
     slots: RefCell<Vec<Option<Rc<Caller>>>>,

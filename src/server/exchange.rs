@@ -172,7 +172,9 @@ impl<'a> Exchange<'a> {
                 self.keep_sending(cx, input)?;
                 let moved = reply.poll_body(cx, &mut self.answer);
                 if moved.is_pending() && self.is_caller_gone(cx, input) {
-                    return Poll::Ready(Err(TransferError::Receiver(io::ErrorKind::ConnectionAborted.into())));
+                    return Poll::Ready(Err(TransferError::Receiver(
+                        io::ErrorKind::ConnectionAborted.into(),
+                    )));
                 }
                 moved
             })
@@ -302,9 +304,8 @@ impl<'a> Exchange<'a> {
                     recording.received(&head, success, clock.wall_us(clock.now()));
                 }
                 let (body, framing) = reply_body(request.version, head.body);
-                let keep = request.keep_alive
-                    && body != BodyLength::UntilClose
-                    && !server.shared.callers.is_draining();
+                let keep =
+                    request.keep_alive && body != BodyLength::UntilClose && !server.callers.is_draining();
                 let connection = connection_line(request.version, keep);
                 encode_response(&head, success, ReplyFraming { body, connection }, &mut self.reply);
                 let (status, keep_alive) = (head.status, head.keep_alive);

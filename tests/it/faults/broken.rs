@@ -67,7 +67,10 @@ fn a_chunked_response_that_breaks_off_has_no_last_chunk() {
             let mut caller = relay.caller();
             caller.send(get_request("/dying", ""));
             let text = String::from_utf8(rest(&caller).0).unwrap();
-            assert!(text.contains("transfer-encoding: chunked") || text.contains("Transfer-Encoding: chunked"), "{text}");
+            assert!(
+                text.contains("transfer-encoding: chunked") || text.contains("Transfer-Encoding: chunked"),
+                "{text}"
+            );
             assert!(!text.contains("\r\n0\r\n"), "{how}, {response:?}: {text:?}");
         }
     }
@@ -106,7 +109,9 @@ fn a_response_until_the_close_that_is_reset_has_no_last_chunk() {
 
 #[test]
 fn a_chunked_response_that_turns_into_garbage_is_never_complete() {
-    for garbage in ["zz\r\n", "-1\r\n", "5 hello\r\n", "3\r\nhello\r\n", "0\r\nno trailer\r\n\r\n", "5\nhello\n0\n\n"] {
+    for garbage in
+        ["zz\r\n", "-1\r\n", "5 hello\r\n", "3\r\nhello\r\n", "0\r\nno trailer\r\n\r\n", "5\nhello\n0\n\n"]
+    {
         let relay = Relay::answering(format!(
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n{garbage}0\r\n\r\n"
         ));
@@ -151,11 +156,17 @@ fn an_answer_that_is_no_http_is_a_bad_gateway_and_the_callers_connection_goes_on
 #[test]
 fn a_destination_that_closes_without_an_answer_is_a_bad_gateway() {
     for (how, die) in KILLED {
-        for before in ["", "HTTP/1.1 200 O", "HTTP/1.1 200 OK\r\ncontent-len", "HTTP/1.1 103 Early Hints\r\n\r\n"] {
+        for before in
+            ["", "HTTP/1.1 200 O", "HTTP/1.1 200 OK\r\ncontent-len", "HTTP/1.1 103 Early Hints\r\n\r\n"]
+        {
             let relay = dying(before, die);
             let mut caller = relay.caller();
             let response = caller.exchange(get_request("/dying", ""));
-            assert_eq!((response.status(), response.header("connection")), (502, None), "{how} after {before:?}");
+            assert_eq!(
+                (response.status(), response.header("connection")),
+                (502, None),
+                "{how} after {before:?}"
+            );
             assert!(response.text().contains(&relay.origin.address().to_string()), "{}", response.text());
             assert!(response.header("l5d-err").is_some());
             assert_eq!(relay.origin.requests().len(), 1, "{how} after {before:?}: asked once");
@@ -171,7 +182,8 @@ fn a_destination_that_answers_with_too_many_interim_responses_is_a_bad_gateway()
         let relay = Relay::answering(format!("{interim}HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"));
         let mut caller = relay.caller();
         caller.send(get_request("/", ""));
-        let last = std::iter::repeat_with(|| caller.response()).find(|response| response.status() >= 200).unwrap();
+        let last =
+            std::iter::repeat_with(|| caller.response()).find(|response| response.status() >= 200).unwrap();
         assert_eq!(last.status(), status, "{count} interim responses");
     }
 }

@@ -247,7 +247,9 @@ fn an_answer_to_head_has_the_length_and_no_body() {
 fn a_request_with_a_body_that_cannot_be_sent_ends_its_connection() {
     let refusing = Refusing::new();
     let proxy = Proxy::start(&one_router(refusing.address, ""));
-    for body in ["content-length: 5\r\n\r\nhello", "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"] {
+    for body in
+        ["content-length: 5\r\n\r\nhello", "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"]
+    {
         let mut caller = Raw::connect(proxy.router());
         caller.send(format!("POST / HTTP/1.1\r\nhost: web\r\n{body}"));
         let _ = caller.try_send(get_request("/smuggled", ""));
@@ -271,7 +273,8 @@ fn an_unread_upload_does_not_keep_its_caller_from_reading_the_answer() {
 
 #[test]
 fn an_explanation_too_long_for_a_header_is_cut_there_and_whole_in_the_body() {
-    let entries: Vec<String> = (0..400).map(|number| format!("/some/rather/long/prefix/{number} => /x/{number}")).collect();
+    let entries: Vec<String> =
+        (0..400).map(|number| format!("/some/rather/long/prefix/{number} => /x/{number}")).collect();
     let proxy = Proxy::start(&one_router_with(&entries.join("; "), ""));
     let response = Raw::connect(proxy.router()).exchange(get_request("/", ""));
     let (text, header) = (response.text(), decode(response.header("l5d-err").unwrap()));
@@ -290,7 +293,10 @@ fn a_fault_of_the_last_router_comes_through_those_before_it() {
     assert_eq!(response.status(), 502);
     let direct = Raw::connect(last.router()).exchange(get_request("/", ""));
     assert_eq!((response.text(), response.header("l5d-err")), (direct.text(), direct.header("l5d-err")));
-    assert_eq!((response.header("via"), response.header("l5d-success-class")), (Some("1.1 ringspan"), Some("0.0")));
+    assert_eq!(
+        (response.header("via"), response.header("l5d-success-class")),
+        (Some("1.1 ringspan"), Some("0.0"))
+    );
 }
 
 #[test]

@@ -31,7 +31,8 @@ fn a_request_that_may_be_repeated_is_sent_again_when_a_kept_connection_was_lost(
             assert_eq!(caller.exchange(get_request("/first", "")).status(), 200);
             caller.send(format!("{method} /second HTTP/1.1\r\nhost: web\r\n\r\n"));
             assert_eq!(caller.head().status(), 200, "{how}, {method}");
-            let seen: Vec<String> = relay.origin.requests().into_iter().map(|request| request.first_line).collect();
+            let seen: Vec<String> =
+                relay.origin.requests().into_iter().map(|request| request.first_line).collect();
             let second = format!("{method} /second HTTP/1.1");
             assert_eq!(seen, ["GET /first HTTP/1.1", &second, &second], "{how}");
         }

@@ -24,7 +24,8 @@ fn one_connection_on_either_side_serves_many_requests() {
         assert_eq!(response.header("connection"), None);
     }
     assert_eq!(relay.origin.connections(), 1);
-    let targets: Vec<String> = relay.origin.requests().into_iter().map(|request| request.first_line).collect();
+    let targets: Vec<String> =
+        relay.origin.requests().into_iter().map(|request| request.first_line).collect();
     let expected: Vec<String> = (0..20).map(|turn| format!("GET /{turn} HTTP/1.1")).collect();
     assert_eq!(targets, expected);
 }

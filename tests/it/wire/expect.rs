@@ -9,7 +9,11 @@ const EXPECTING: &str = "POST / HTTP/1.1\r\nhost: web\r\nexpect: 100-continue\r\
 fn a_caller_that_waits_is_told_to_go_on_once() {
     for (how, head, body) in [
         ("in lower case", EXPECTING, "hello"),
-        ("in other case", "POST / HTTP/1.1\r\nHost: web\r\nExpect: 100-Continue\r\nContent-Length: 5\r\n\r\n", "hello"),
+        (
+            "in other case",
+            "POST / HTTP/1.1\r\nHost: web\r\nExpect: 100-Continue\r\nContent-Length: 5\r\n\r\n",
+            "hello",
+        ),
         (
             "in chunks",
             "POST / HTTP/1.1\r\nhost: web\r\nexpect: 100-continue\r\ntransfer-encoding: chunked\r\n\r\n",

@@ -61,7 +61,8 @@ fn a_body_of_many_tiny_chunks_arrives_whole() {
         );
         assert_eq!(relay.caller().exchange(request).text(), payload, "answered to {version}");
     }
-    let request = format!("POST / HTTP/1.1\r\nhost: web\r\ntransfer-encoding: chunked\r\n\r\n{chunks}0\r\n\r\n");
+    let request =
+        format!("POST / HTTP/1.1\r\nhost: web\r\ntransfer-encoding: chunked\r\n\r\n{chunks}0\r\n\r\n");
     assert_eq!(relay.caller().exchange(request).text(), payload);
     assert!(relay.origin.requests().iter().all(|request| request.text() == payload));
 }
@@ -74,8 +75,24 @@ fn a_response_is_framed_as_its_caller_understands() {
         ("content-length: 5\r\n", "hello", false, "1.1", Some("5"), None, true),
         ("content-length: 5\r\n", "hello", false, "1.0", Some("5"), None, false),
         ("content-length: 5\r\n", "hello", true, "1.1", Some("5"), None, true),
-        ("transfer-encoding: chunked\r\n", "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", false, "1.1", None, Some("chunked"), true),
-        ("transfer-encoding: chunked\r\n", "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", false, "1.0", None, None, false),
+        (
+            "transfer-encoding: chunked\r\n",
+            "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+            false,
+            "1.1",
+            None,
+            Some("chunked"),
+            true,
+        ),
+        (
+            "transfer-encoding: chunked\r\n",
+            "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+            false,
+            "1.0",
+            None,
+            None,
+            false,
+        ),
         ("", "hello", true, "1.1", None, Some("chunked"), true),
         ("", "hello", true, "1.0", None, None, false),
     ] {
@@ -105,7 +122,8 @@ fn a_response_is_framed_as_its_caller_understands() {
 
 #[test]
 fn a_caller_of_version_1_0_that_wants_to_stay_is_sent_away_after_a_body_without_length() {
-    let relay = Relay::answering("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+    let relay =
+        Relay::answering("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
     let mut caller = relay.caller();
     let response = caller.exchange("GET / HTTP/1.0\r\nhost: web\r\nconnection: keep-alive\r\n\r\n");
     assert_eq!((response.text().as_str(), response.header("connection")), ("hello", Some("close")));
@@ -142,7 +160,8 @@ fn a_response_without_a_body_ends_with_its_head_whatever_it_says() {
 
 #[test]
 fn trailers_go_on_in_both_directions_unless_they_could_be_taken_for_headers() {
-    const TRAILERS: &str = "X-Sum: 1\r\ngrpc-status:0\r\nContent-Length: 100\r\nHost: evil\r\nl5d-dtab: /svc => /evil\r\n";
+    const TRAILERS: &str =
+        "X-Sum: 1\r\ngrpc-status:0\r\nContent-Length: 100\r\nHost: evil\r\nl5d-dtab: /svc => /evil\r\n";
     let relay = Relay::answering(format!(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n5\r\nhello\r\n0\r\n{TRAILERS}\r\n"
     ));
@@ -225,7 +244,11 @@ fn a_response_is_passed_on_as_it_comes() {
         let wait = gate.clone();
         let relay = Relay::scripted(move |mut connection| {
             connection.request();
-            let (first, last) = if framing.contains("chunked") { ("4\r\nfour\r\n", "4\r\nmore\r\n0\r\n\r\n") } else { ("four", "more") };
+            let (first, last) = if framing.contains("chunked") {
+                ("4\r\nfour\r\n", "4\r\nmore\r\n0\r\n\r\n")
+            } else {
+                ("four", "more")
+            };
             let _ = connection.send(format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n{first}"));
             wait.wait("the first half arrives");
             let _ = connection.send(last);

@@ -24,9 +24,14 @@ fn sized_response(line: usize, headers: usize) -> String {
 #[test]
 fn request_heads_are_served_up_to_the_limits_and_refused_one_byte_later() {
     let relay = Relay::answering(OK);
-    for (line, headers, status) in
-        [(4096, 100, 200), (4097, 100, 414), (100, 8192, 200), (100, 8193, 431), (4096, 8192, 200), (4097, 8193, 414)]
-    {
+    for (line, headers, status) in [
+        (4096, 100, 200),
+        (4097, 100, 414),
+        (100, 8192, 200),
+        (100, 8193, 431),
+        (4096, 8192, 200),
+        (4097, 8193, 414),
+    ] {
         let mut caller = relay.caller();
         let request = sized(line, headers);
         let response = caller.exchange(&request);

@@ -50,7 +50,8 @@ fn bytes_above_ascii_pass_unchanged_in_values_and_reason_phrases() {
         let mut head = [0; 41];
         std::io::Read::read_exact(connection.reader(), &mut head).unwrap();
         assert_eq!(&head, b"GET / HTTP/1.1\r\nhost: web\r\nx-name: caf\xe9\r\n");
-        let _ = connection.send(b"HTTP/1.1 200 d\xe9j\xe0 vu\r\nx-back: \xff\xfe\r\ncontent-length: 0\r\n\r\n");
+        let _ =
+            connection.send(b"HTTP/1.1 200 d\xe9j\xe0 vu\r\nx-back: \xff\xfe\r\ncontent-length: 0\r\n\r\n");
     });
     let mut caller = relay.caller();
     caller.send(b"GET / HTTP/1.1\r\nhost: web\r\nx-name: caf\xe9\r\n\r\n");
@@ -60,7 +61,9 @@ fn bytes_above_ascii_pass_unchanged_in_values_and_reason_phrases() {
 
 #[test]
 fn status_and_reason_phrase_are_kept() {
-    for line in ["200 OK", "200 All is well", "299 ", "404 Not There", "418 I'm a teapot", "503 x", "999 Other"] {
+    for line in
+        ["200 OK", "200 All is well", "299 ", "404 Not There", "418 I'm a teapot", "503 x", "999 Other"]
+    {
         let relay = Relay::answering(format!("HTTP/1.1 {line}\r\ncontent-length: 0\r\n\r\n"));
         let response = relay.caller().exchange(get_request("/", ""));
         assert_eq!(response.first_line, format!("HTTP/1.1 {line}"));
@@ -119,7 +122,9 @@ fn hop_by_hop_fields_end_at_the_proxy() {
 
 #[test]
 fn what_travels_end_to_end_cannot_be_removed_by_listing_it_in_connection() {
-    let relay = Relay::answering("HTTP/1.1 200 OK\r\nConnection: Set-Cookie, Content-Length\r\nSet-Cookie: a\r\ncontent-length: 2\r\n\r\nok");
+    let relay = Relay::answering(
+        "HTTP/1.1 200 OK\r\nConnection: Set-Cookie, Content-Length\r\nSet-Cookie: a\r\ncontent-length: 2\r\n\r\nok",
+    );
     let response = relay.caller().exchange(
         "POST / HTTP/1.1\r\nhost: web\r\nConnection: Host, Content-Length, Authorization, l5d-reqid, x-b3-traceid\r\n\
          Authorization: x\r\nx-b3-traceid: 1\r\ncontent-length: 2\r\n\r\nhi",
@@ -139,13 +144,20 @@ fn via_names_every_hop_in_order_on_one_line() {
         ("", "1.1", "1.1 ringspan"),
         ("", "1.0", "1.0 ringspan"),
         ("Via: 1.0 fred\r\n", "1.1", "1.0 fred, 1.1 ringspan"),
-        ("VIA: 1.0 fred, 1.1 p.example:8080 (note, with comma)\r\nX-A: b\r\nvia: 2 third\r\n", "1.1",
-            "1.0 fred, 1.1 p.example:8080 (note, with comma), 2 third, 1.1 ringspan"),
+        (
+            "VIA: 1.0 fred, 1.1 p.example:8080 (note, with comma)\r\nX-A: b\r\nvia: 2 third\r\n",
+            "1.1",
+            "1.0 fred, 1.1 p.example:8080 (note, with comma), 2 third, 1.1 ringspan",
+        ),
         ("Via:\r\n", "1.1", "1.1 ringspan"),
     ] {
         let relay = Relay::answering(format!("HTTP/{version} 200 OK\r\n{came}content-length: 0\r\n\r\n"));
         let response = relay.caller().exchange(format!("GET / HTTP/{version}\r\nhost: web\r\n{came}\r\n"));
-        assert_eq!(relay.origin.request().all("via").collect::<Vec<_>>(), [went], "to the destination: {came}");
+        assert_eq!(
+            relay.origin.request().all("via").collect::<Vec<_>>(),
+            [went],
+            "to the destination: {came}"
+        );
         assert_eq!(response.all("via").collect::<Vec<_>>(), [went], "to the caller: {came}");
         assert!(response.first_line.starts_with("HTTP/1.1 "), "the proxy speaks its own version");
     }
@@ -173,8 +185,9 @@ fn the_destination_is_told_the_service_the_client_and_what_the_name_left_over() 
 #[test]
 fn the_caller_is_told_whether_the_response_is_a_success() {
     for (status, class) in [(200, "1.0"), (404, "1.0"), (500, "0.0"), (503, "0.0")] {
-        let relay =
-            Relay::answering(format!("HTTP/1.1 {status} x\r\nl5d-success-class: 9\r\ncontent-length: 0\r\n\r\n"));
+        let relay = Relay::answering(format!(
+            "HTTP/1.1 {status} x\r\nl5d-success-class: 9\r\ncontent-length: 0\r\n\r\n"
+        ));
         let response = relay.caller().exchange(get_request("/", ""));
         assert_eq!(response.all("l5d-success-class").collect::<Vec<_>>(), [class], "{status}");
     }
