@@ -139,6 +139,11 @@ impl Raw {
         self.stream.get_ref().local_addr().unwrap()
     }
 
+    /// The bytes as they arrive.
+    pub(crate) fn reader(&mut self) -> &mut BufReader<TcpStream> {
+        &mut self.stream
+    }
+
     /// The socket, for a thread that writes while another reads.
     pub(crate) fn socket(&self) -> TcpStream {
         self.stream.get_ref().try_clone().unwrap()
