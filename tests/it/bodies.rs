@@ -111,7 +111,8 @@ impl Pattern {
         loop {
             let mut line = String::new();
             from.read_line(&mut line).expect("a chunk size");
-            let size = u64::from_str_radix(line.trim_end(), 16).unwrap_or_else(|_| panic!("chunk size {line:?}"));
+            let size =
+                u64::from_str_radix(line.trim_end(), 16).unwrap_or_else(|_| panic!("chunk size {line:?}"));
             let end = self.at + size;
             while self.at < end {
                 let bytes = from.fill_buf().expect("the body goes on");
