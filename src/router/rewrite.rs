@@ -151,3 +151,6 @@ fn encode_via(headers: &[Header<'_>], version: Version, out: &mut Vec<u8>) {
     out.extend_from_slice(PSEUDONYM.as_bytes());
     out.extend_from_slice(b"\r\n");
 }
+
+#[cfg(test)]
+mod tests;

@@ -314,7 +314,7 @@ impl<'a> Exchange<'a> {
                 let keep = request.keep_alive
                     && body != BodyLength::UntilClose
                     && (head.keep_alive || self.sending.has_ended())
-                    && !server.shared.callers.is_draining();
+                    && !server.callers.is_draining();
                 let connection = connection_line(request.version, keep);
                 encode_response(&head, success, ReplyFraming { body, connection }, &mut self.reply);
                 let (status, keep_alive) = (head.status, head.keep_alive);
@@ -416,3 +416,6 @@ const fn reply_body(version: Version, body: BodyLength) -> (BodyLength, Framing)
 
 /// Interim responses (1xx) that are read before the final one has to come.
 const MAX_INTERIM: usize = 16;
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Start-up that finds out what is wrong, and shutdown that loses nothing.
 
+use crate::support::chain::{self, PORTS};
 use crate::support::origin::{self, Refusing};
 use crate::support::{
     Gate, Launch, Origin, PATIENCE, Proxy, Raw, collector, eventually, one_router, own_ip, raw,
@@ -191,16 +192,15 @@ fn bodies_on_their_way_are_finished_before_the_end() {
     assert_eq!(proxy.wait().code(), 0);
 }
 
-#[test]
-fn callers_see_only_whole_answers_while_it_shuts_down() {
-    let origin = Origin::answering(origin::OK);
-    let proxy = Proxy::start(&one_router(origin.address(), "").replace("shards = 1", "shards = 2"));
-    let first = proxy.router();
+/// Callers that go on asking at `router` until their connections end, while `proxy` is told to end. All that is
+/// answered must be answered well.
+#[track_caller]
+fn check_shutdown_under_load(proxy: Proxy, router: SocketAddr, origin: &Origin) {
     let answers: Vec<Vec<u16>> = thread::scope(|scope| {
         let callers: Vec<_> = (0..16)
             .map(|_| {
                 scope.spawn(move || {
-                    let mut caller = Raw::connect(first);
+                    let mut caller = Raw::connect(router);
                     let mut answers = Vec::new();
                     while caller.try_send(raw::get_request("/", "")).is_ok() {
                         let Some(response) = caller.try_response_or_reset() else { break };
@@ -219,6 +219,44 @@ fn callers_see_only_whole_answers_while_it_shuts_down() {
     assert!(failed.is_empty(), "of {} answers: {failed:?}", answers.len());
     let ended = proxy.wait();
     assert_eq!(ended.code(), 0, "{}", ended.stderr);
+}
+
+#[test]
+fn callers_see_only_good_answers_while_it_shuts_down() {
+    let origin = Origin::answering(origin::OK);
+    let proxy = Proxy::start(&one_router(origin.address(), "").replace("shards = 1", "shards = 2"));
+    let router = proxy.router();
+    check_shutdown_under_load(proxy, router, &origin);
+}
+
+#[test]
+fn callers_of_routers_in_a_row_see_only_good_answers_while_they_shut_down() {
+    let (origin, ip) = (Origin::answering(origin::OK), own_ip());
+    let proxy = Proxy::start(&chain::config(ip, origin.address(), 2, ""));
+    check_shutdown_under_load(proxy, (ip, PORTS[0]).into(), &origin);
+}
+
+#[test]
+fn a_router_that_another_one_sends_to_is_the_last_to_stop() {
+    let (gate, ip) = (Gate::default(), own_ip());
+    let origin = slow(&gate);
+    let proxy = Proxy::start(&chain::config(ip, origin.address(), 2, ""));
+    let routers = PORTS.map(|port| SocketAddr::from((ip, port)));
+    let mut caller = Raw::connect(routers[0]);
+    caller.send(raw::get_request("/slow", ""));
+    origin.wait_for_requests(1);
+    proxy.signal(libc::SIGTERM);
+    wait_until_refused(routers[0]);
+    for inner in &routers[1..] {
+        assert_eq!(raw::get(*inner, "/").status(), 200, "a request in flight might need it");
+    }
+    gate.open();
+    assert_eq!(caller.response().status(), 200);
+    let ended = proxy.wait();
+    assert_eq!(ended.code(), 0, "{}", ended.stderr);
+    for router in routers {
+        wait_until_refused(router);
+    }
 }
 
 #[test]
