@@ -1,15 +1,18 @@
 //! Large bodies: byte for byte, at any pace, in memory that stays as it is.
 
+mod form;
+mod pattern;
+
 use crate::support::raw::get_request;
-use crate::support::{Connection, Gate, Proxy, Raw, Relay};
-use std::io::{self, BufRead, ErrorKind, Read, Write};
+use crate::support::{Gate, Proxy, Raw, Relay};
+use form::{Form, LARGE_CHUNKS, ODD_CHUNKS, SMALL_CHUNKS, Writer, serve};
+use pattern::{MIB, Pattern};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
-
-const MIB: u64 = 1024 * 1024;
 
 /// How large a large body is: 1 GiB, or as many MiB as the environment says.
 fn large() -> u64 {
@@ -20,118 +23,6 @@ fn large() -> u64 {
 /// How much more memory the proxy may take while a body passes through: the kernel's page accounting and the
 /// buffers of a few connections, but nothing that grows with the body.
 const FLAT_KIB: u64 = 4 * 1024;
-
-/// A body whose every byte depends on its place: blocks of noise, each with its number in front.
-struct Pattern {
-    block: Vec<u8>,
-    /// The next byte.
-    at: u64,
-}
-
-const BLOCK: u64 = MIB;
-
-impl Pattern {
-    fn new() -> Self {
-        let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-        let mut block = Vec::with_capacity(usize::try_from(BLOCK).unwrap());
-        while (block.len() as u64) < BLOCK {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            block.extend_from_slice(&state.to_le_bytes());
-        }
-        Self { block, at: 0 }
-    }
-
-    /// The next bytes: at least one, at most `limit`.
-    fn next(&mut self, limit: usize) -> &[u8] {
-        self.block[..8].copy_from_slice(&(self.at / BLOCK).to_le_bytes());
-        let start = usize::try_from(self.at % BLOCK).unwrap();
-        let end = self.block.len().min(start + limit);
-        self.at += (end - start) as u64;
-        &self.block[start..end]
-    }
-
-    /// Asserts that `bytes` come next.
-    fn expect(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let at = self.at;
-            let expected = self.next(bytes.len());
-            let (piece, rest) = bytes.split_at(expected.len());
-            assert!(piece == expected, "the body differs between bytes {at} and {}", self.at);
-            bytes = rest;
-        }
-    }
-
-    fn send(mut self, to: &mut impl Write, length: u64, piece: usize) -> io::Result<()> {
-        while self.at < length {
-            let limit = usize::try_from(length - self.at).unwrap().min(piece);
-            to.write_all(self.next(limit))?;
-        }
-        Ok(())
-    }
-
-    /// Sends chunks of these sizes in turn.
-    fn send_chunked(mut self, to: &mut impl Write, length: u64, sizes: &[usize]) -> io::Result<()> {
-        // Framing and payload in large writes, or small chunks would take all day.
-        let mut buffer = Vec::new();
-        for size in sizes.iter().cycle() {
-            if self.at == length {
-                break;
-            }
-            let limit = usize::try_from(length - self.at).unwrap().min(*size);
-            let payload = self.next(limit);
-            write!(buffer, "{:x}\r\n", payload.len())?;
-            buffer.extend_from_slice(payload);
-            buffer.extend_from_slice(b"\r\n");
-            if buffer.len() > 256 * 1024 {
-                to.write_all(&buffer)?;
-                buffer.clear();
-            }
-        }
-        buffer.extend_from_slice(b"0\r\n\r\n");
-        to.write_all(&buffer)
-    }
-
-    /// Reads a body of known length, at most `piece` bytes at a time. `watch` sees how far it got.
-    fn check(mut self, from: &mut impl BufRead, length: u64, piece: usize, mut watch: impl FnMut(u64)) {
-        while self.at < length {
-            let limit = usize::try_from(length - self.at).unwrap_or(usize::MAX).min(piece);
-            let bytes = from.fill_buf().expect("the body goes on");
-            assert!(!bytes.is_empty(), "the body ends after {} of {length} bytes", self.at);
-            let count = bytes.len().min(limit);
-            self.expect(&bytes[..count]);
-            from.consume(count);
-            watch(self.at);
-        }
-    }
-
-    /// Reads a chunked body up to its end.
-    fn check_chunked(mut self, from: &mut impl BufRead, length: u64, mut watch: impl FnMut(u64)) {
-        loop {
-            let mut line = String::new();
-            from.read_line(&mut line).expect("a chunk size");
-            let size =
-                u64::from_str_radix(line.trim_end(), 16).unwrap_or_else(|_| panic!("chunk size {line:?}"));
-            let end = self.at + size;
-            while self.at < end {
-                let bytes = from.fill_buf().expect("the body goes on");
-                assert!(!bytes.is_empty(), "the body ends after {} of {length} bytes", self.at);
-                let count = bytes.len().min(usize::try_from(end - self.at).unwrap());
-                self.expect(&bytes[..count]);
-                from.consume(count);
-            }
-            let mut crlf = [0; 2];
-            from.read_exact(&mut crlf).expect("the end of a chunk");
-            assert_eq!(&crlf, b"\r\n");
-            if size == 0 {
-                assert_eq!(self.at, length);
-                return;
-            }
-            watch(self.at);
-        }
-    }
-}
 
 /// Watches the memory of the proxy while a body passes.
 struct Memory<'a> {
@@ -153,68 +44,6 @@ impl<'a> Memory<'a> {
             let now = self.proxy.resident_kib();
             assert!(now <= self.before + FLAT_KIB, "from {} to {now} KiB after {passed} bytes", self.before);
         }
-    }
-}
-
-/// The forms in which a body of `length` can be sent.
-#[derive(Clone, Copy, Debug)]
-enum Form {
-    Length,
-    /// In chunks of these sizes, in turn.
-    Chunks(&'static [usize]),
-    /// Up to the end of the connection.
-    Close,
-}
-
-const LARGE_CHUNKS: Form = Form::Chunks(&[64 * 1024]);
-const SMALL_CHUNKS: Form = Form::Chunks(&[4 * 1024]);
-const ODD_CHUNKS: Form = Form::Chunks(&[1, 65_537, 7, 4_095, 32_768, 4_097, 100_003, 15, 16, 17, 32_761]);
-
-impl Form {
-    fn head(self, length: u64) -> String {
-        match self {
-            Self::Length => format!("content-length: {length}\r\n\r\n"),
-            Self::Chunks(_) => "transfer-encoding: chunked\r\n\r\n".to_owned(),
-            Self::Close => "\r\n".to_owned(),
-        }
-    }
-
-    fn send(self, to: &mut impl Write, length: u64) -> io::Result<()> {
-        match self {
-            Self::Length | Self::Close => Pattern::new().send(to, length, 256 * 1024),
-            Self::Chunks(sizes) => Pattern::new().send_chunked(to, length, sizes),
-        }
-    }
-}
-
-/// A destination that answers `/LENGTH` with a body of that length, and checks the body it gets.
-fn serve(mut connection: Connection, form: Form) {
-    while let Some(head) = connection.head() {
-        if let Some(length) = head.header("content-length") {
-            Pattern::new().check(connection.reader(), length.parse().unwrap(), usize::MAX, |_| {});
-        } else if let Some(length) = head.header("x-length") {
-            Pattern::new().check_chunked(connection.reader(), length.parse().unwrap(), |_| {});
-        }
-        let target = head.first_line.split(' ').nth(1).unwrap();
-        let length = target.trim_start_matches('/').parse().unwrap();
-        if connection.send(format!("HTTP/1.1 200 OK\r\n{}", form.head(length))).is_err()
-            || form.send(&mut Writer(&mut connection), length).is_err()
-            || matches!(form, Form::Close)
-        {
-            return;
-        }
-    }
-}
-
-struct Writer<'a>(&'a mut Connection);
-
-impl Write for Writer<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.send(bytes).map(|()| bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -271,6 +271,7 @@ fn an_unread_upload_does_not_keep_its_caller_from_reading_the_answer() {
     caller.send(format!("POST / HTTP/1.1\r\nhost: web\r\ncontent-length: {}\r\n\r\n", body.len()));
     caller.send(&body);
     assert_eq!(caller.response().status(), 502);
+    assert_eq!(caller.read(&mut [0; 64]), 0, "an orderly end");
 }
 
 #[test]
