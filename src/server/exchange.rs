@@ -11,7 +11,7 @@ use crate::http1::encode::CONTINUE;
 use crate::http1::{BodyDecoder, BodyLength, HeaderSlots, Parsed, parse_response};
 use crate::net::ReadBuffer;
 use crate::router::Fault;
-use crate::router::rewrite::{ReplyFraming, encode_attempt, encode_response};
+use crate::router::rewrite::{ReplyFraming, encode_attempt, encode_interim, encode_response};
 use crate::trace::{self, TraceContext};
 use std::future::poll_fn;
 use std::io;
@@ -32,7 +32,7 @@ pub(super) struct Exchange<'a> {
     /// What the destination has sent.
     answer: ReadBuffer,
     interim: usize,
-    /// The response head for the caller, once there is one.
+    /// The response head for the caller, once there is one; before that, interim ones.
     reply: Vec<u8>,
 }
 
@@ -137,12 +137,17 @@ impl<'a> Exchange<'a> {
         if request.expects_continue(input) && self.attempt.caller.stream.write_all(CONTINUE).await.is_err() {
             return Err(self.fail(Problem::CallerGone, false, request));
         }
-        let result = poll_fn(|cx| self.poll_response(cx, input, request)).await;
-        let shared = &self.attempt.server.shared;
-        let response = match result {
-            Ok(response) => response,
-            Err((problem, is_lost)) => return Err(self.fail(problem, is_lost, request)),
+        let response = loop {
+            match poll_fn(|cx| self.poll_response(cx, input, request)).await {
+                Ok(Some(response)) => break response,
+                Ok(None) if self.attempt.caller.stream.write_all(&self.reply).await.is_ok() => {
+                    self.reply.clear();
+                }
+                Ok(None) => return Err(self.fail(Problem::CallerGone, false, request)),
+                Err((problem, is_lost)) => return Err(self.fail(problem, is_lost, request)),
+            }
         };
+        let shared = &self.attempt.server.shared;
         let ended = shared.clock.now();
         self.pending.responded(response.status, ended.since(self.begun));
         self.record_client(request, ended);
@@ -211,14 +216,15 @@ impl<'a> Exchange<'a> {
         Done { after, reusable }
     }
 
-    /// Moves the request until a final response head has come. The flag beside a problem tells that the
-    /// connection was lost before anything of a response came.
+    /// Moves the request until a final response head has come; none if only interim responses have, which are to
+    /// be written before this is called again. The flag beside a problem tells that the connection was lost before
+    /// anything of a response came.
     fn poll_response(
         &mut self,
         cx: &mut Context<'_>,
         input: &mut ReadBuffer,
         request: &mut Request<'_>,
-    ) -> Poll<Result<Response, (Problem, bool)>> {
+    ) -> Poll<Result<Option<Response>, (Problem, bool)>> {
         if let Err(problem) = self.poll_sending(cx, input, request) {
             return Poll::Ready(Err((problem, false)));
         }
@@ -229,8 +235,8 @@ impl<'a> Exchange<'a> {
         {
             let lost = match filled {
                 Ok(1..) => match self.take_response(request) {
-                    Ok(Some(response)) => return Poll::Ready(Ok(response)),
-                    Ok(None) => continue,
+                    Ok(None) if self.reply.is_empty() => continue,
+                    Ok(response) => return Poll::Ready(Ok(response)),
                     Err(problem) => return Poll::Ready(Err((problem, false))),
                 },
                 Ok(0) => self.send_error.take().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()),
@@ -304,8 +310,11 @@ impl<'a> Exchange<'a> {
                     recording.received(&head, success, clock.wall_us(clock.now()));
                 }
                 let (body, framing) = reply_body(request.version, head.body);
-                let keep =
-                    request.keep_alive && body != BodyLength::UntilClose && !server.callers.is_draining();
+                // A destination that closes before it has the whole request leaves the caller with the rest of it.
+                let keep = request.keep_alive
+                    && body != BodyLength::UntilClose
+                    && (head.keep_alive || self.sending.has_ended())
+                    && !server.callers.is_draining();
                 let connection = connection_line(request.version, keep);
                 encode_response(&head, success, ReplyFraming { body, connection }, &mut self.reply);
                 let (status, keep_alive) = (head.status, head.keep_alive);
@@ -318,7 +327,11 @@ impl<'a> Exchange<'a> {
             if head.status == 101 {
                 return Err(self.invalid("switching protocols without Upgrade"));
             }
-            // `Expect` was answered here, and other interim responses say nothing that a caller has to know.
+            // `Expect` was answered here. What else a destination says in advance goes on (RFC 9110 15.2), except to
+            // callers of the version that knows no interim responses.
+            if head.status != 100 && request.version == Version::Http11 {
+                encode_interim(&head, &mut self.reply);
+            }
             self.answer.consume(consumed);
             self.interim += 1;
             if self.interim > MAX_INTERIM {

@@ -21,6 +21,8 @@ pub(super) struct Transfer<'a> {
     /// The decoder has to see more input before it can go on.
     starved: bool,
     ended: bool,
+    /// Why it cannot go on, to be told once the head is out.
+    broken: Option<TransferError>,
 }
 
 /// How the bytes of a body are marked toward the receiver.
@@ -67,6 +69,7 @@ impl<'a> Transfer<'a> {
             direct: 0,
             starved: false,
             ended: false,
+            broken: None,
         }
     }
 
@@ -95,14 +98,17 @@ impl<'a> Transfer<'a> {
         self.output
     }
 
-    /// Moves bytes until the encoded head is out.
+    /// Moves bytes until the encoded head is out, even if what follows it turns out to be broken.
     pub(super) fn poll_head(
         &mut self,
         cx: &mut Context<'_>,
         input: &mut ReadBuffer,
     ) -> Poll<Result<(), TransferError>> {
-        self.gather(input)?;
-        self.poll_flush(cx)
+        if self.broken.is_none() {
+            self.broken = self.gather(input).err();
+        }
+        std::task::ready!(self.poll_flush(cx))?;
+        Poll::Ready(self.broken.take().map_or(Ok(()), Err))
     }
 
     /// Moves bytes until all of the body is out.
@@ -144,6 +150,8 @@ impl<'a> Transfer<'a> {
                 Step::Data { skip, len } => {
                     input.consume(skip);
                     self.take_data(input, len);
+                    // Known before the last byte is written: its receiver may answer before the next turn.
+                    self.ended = self.decoder.is_spent();
                 }
                 Step::NeedMore { consumed } => {
                     input.consume(consumed);

@@ -353,7 +353,6 @@ fn a_reader_of_small_pieces_gets_every_byte() {
     for form in [Form::Length, ODD_CHUNKS, Form::Close] {
         let relay = Relay::scripted(move |connection| serve(connection, form));
         let mut caller = relay.caller();
-        caller.receive_little();
         let length = 4 * MIB + 1;
         caller.send(get_request(&format!("/{length}"), ""));
         let head = caller.head();

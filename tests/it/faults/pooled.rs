@@ -6,7 +6,7 @@ use crate::support::{Connection, Relay};
 
 /// A destination that serves one request on its first connection and ends that connection by `die` once the next
 /// one has come. Later connections serve everything.
-fn stale(die: fn(Connection)) -> Relay {
+fn stale(die: Die) -> Relay {
     Relay::scripted(move |mut connection| {
         let is_first = connection.number == 0;
         let mut served = 0;
@@ -20,7 +20,10 @@ fn stale(die: fn(Connection)) -> Relay {
     })
 }
 
-const DEATHS: [(&str, fn(Connection)); 2] = [("closed", drop), ("reset", Connection::reset)];
+/// How a destination ends a connection.
+type Die = fn(Connection);
+
+const DEATHS: [(&str, Die); 2] = [("closed", drop), ("reset", Connection::reset)];
 
 #[test]
 fn a_request_that_may_be_repeated_is_sent_again_when_a_kept_connection_was_lost() {

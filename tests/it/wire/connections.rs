@@ -177,8 +177,10 @@ fn until_abandoned(first: impl Fn(&mut Connection) + Send + Sync + 'static) -> (
     (relay, started, abandoned)
 }
 
-/// Ways in which a caller leaves.
-const LEAVING: [(&str, fn(Raw)); 3] = [
+/// How a caller leaves.
+type Leave = fn(Raw);
+
+const LEAVING: [(&str, Leave); 3] = [
     ("it closes", drop),
     ("it ends its side", |mut caller| {
         caller.end_sending();

@@ -203,6 +203,8 @@ fn an_answer_that_comes_before_the_upload_ends_reaches_the_caller() {
         caller.send("POST / HTTP/1.1\r\nhost: web\r\ncontent-length: 1000000\r\n\r\nsome");
         let response = caller.response();
         assert_eq!((response.status(), response.text().as_str()), (413, "big"), "closes: {closes}");
+        // Where the destination is to read on, whether the rest is wanted shows only afterwards.
+        assert_eq!(response.header("connection"), closes.then_some("close"));
         // What is sent now is no request.
         let _ = caller.try_send("GET /smuggled HTTP/1.1\r\nhost: web\r\n\r\n");
         caller.expect_end();
