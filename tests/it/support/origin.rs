@@ -184,11 +184,6 @@ impl Connection {
         &mut self.stream
     }
 
-    /// Says that nothing more will be sent.
-    pub(crate) fn end_sending(&mut self) {
-        let _ = self.stream.get_mut().shutdown(Shutdown::Write);
-    }
-
     /// Ends the connection with a reset.
     pub(crate) fn reset(self) {
         let socket = self.stream.into_inner();

@@ -36,11 +36,6 @@ impl Launch {
         self
     }
 
-    pub(crate) fn argument(mut self, argument: &str) -> Self {
-        self.command.arg(argument);
-        self
-    }
-
     /// With the soft and the hard limit on `resource` lowered.
     pub(crate) fn limit(mut self, resource: libc::__rlimit_resource_t, value: libc::rlim_t) -> Self {
         let limit = move || {

@@ -89,12 +89,6 @@ impl Raw {
         bytes
     }
 
-    /// At least one byte and at most `buffer`; 0 at the end.
-    #[track_caller]
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> usize {
-        self.stream.read(buffer).expect("bytes or an orderly end")
-    }
-
     /// Everything up to the end of the connection, be it orderly or a reset.
     #[track_caller]
     pub(crate) fn read_to_end(&mut self) -> Vec<u8> {
@@ -110,19 +104,6 @@ impl Raw {
     pub(crate) fn expect_end(&mut self) {
         let rest = self.read_to_end();
         assert!(rest.is_empty(), "unexpected: {:?}", String::from_utf8_lossy(&rest));
-    }
-
-    /// Whether nothing arrives within `time`: to be used sparingly, it always takes that long.
-    #[track_caller]
-    pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
-        if !self.stream.buffer().is_empty() {
-            return false;
-        }
-        let socket = self.stream.get_mut();
-        socket.set_read_timeout(Some(time)).unwrap();
-        let peeked = socket.peek(&mut [0]);
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        matches!(peeked, Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
     }
 
     /// Makes the kernel's buffer for what arrives small, so that a caller that does not read is soon felt.
