@@ -107,6 +107,7 @@ impl Raw {
     }
 
     /// Makes the kernel's buffer for what arrives small, so that a caller that does not read is soon felt.
+    /// (One that goes on to read a lot gets it at the pace of the sender's window probes, five a second.)
     pub(crate) fn receive_little(&self) {
         SockRef::from(self.stream.get_ref()).set_recv_buffer_size(4096).unwrap();
     }
