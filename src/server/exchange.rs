@@ -1,6 +1,7 @@
 //! One exchange on one connection to a destination: request out, response back, both bodies at once.
 
-use super::attempt::{Attempt, Failure};
+use super::attempt::Attempt;
+use super::outcome::{Done, NoResponse, Problem, Response, reply_body};
 use super::pending::Pending;
 use super::relay::{Framing, Transfer, TransferError};
 use super::request::{After, Request, connection_line, record_server};
@@ -10,7 +11,6 @@ use crate::http::Version;
 use crate::http1::encode::CONTINUE;
 use crate::http1::{BodyDecoder, BodyLength, HeaderSlots, Parsed, parse_response};
 use crate::net::ReadBuffer;
-use crate::router::Fault;
 use crate::router::rewrite::{ReplyFraming, encode_attempt, encode_interim, encode_response};
 use crate::trace::{self, TraceContext};
 use std::future::poll_fn;
@@ -34,56 +34,6 @@ pub(super) struct Exchange<'a> {
     interim: usize,
     /// The response head for the caller, once there is one; before that, interim ones.
     reply: Vec<u8>,
-}
-
-/// An exchange that ended with a response.
-pub(super) struct Done {
-    pub(super) after: After,
-    /// The connection to the destination can serve another request.
-    pub(super) reusable: bool,
-}
-
-/// An exchange that ended without one.
-#[derive(Debug)]
-pub(super) struct NoResponse {
-    /// The destination ended the connection, or it failed, before anything of a response came.
-    pub(super) is_lost: bool,
-    /// Nothing of the request was written.
-    pub(super) unsent: bool,
-    problem: Problem,
-}
-
-#[derive(Debug)]
-enum Problem {
-    Destination(String),
-    BadBody(String),
-    CallerGone,
-}
-
-/// A response head that was read, and how it goes on.
-#[derive(Clone, Copy, Debug)]
-struct Response {
-    status: u16,
-    body: BodyLength,
-    framing: Framing,
-    /// The caller is told the end of the body by the end of its connection.
-    until_close: bool,
-    /// The destination keeps its connection open.
-    keep_alive: bool,
-    /// The caller was told that its connection ends.
-    closing: bool,
-}
-
-impl NoResponse {
-    pub(super) fn into_failure(self) -> Failure {
-        match self.problem {
-            Problem::Destination(problem) => {
-                Failure::Fault(Fault::BrokenExchange { problem, unsent: self.unsent })
-            }
-            Problem::BadBody(problem) => Failure::Fault(Fault::BrokenBody(problem)),
-            Problem::CallerGone => Failure::CallerGone,
-        }
-    }
 }
 
 impl<'a> Exchange<'a> {
@@ -398,19 +348,6 @@ impl<'a> Exchange<'a> {
         request.head = self.sending.into_output();
         self.answer.clear(buffers);
         buffers.give_write(self.reply);
-    }
-}
-
-/// How a body of a destination goes out to a caller of `version`: who knows no chunks gets it until the close.
-const fn reply_body(version: Version, body: BodyLength) -> (BodyLength, Framing) {
-    match (version, body) {
-        (Version::Http11, BodyLength::Chunked | BodyLength::UntilClose) => {
-            (BodyLength::Chunked, Framing::Chunked)
-        }
-        (Version::Http10, BodyLength::Chunked | BodyLength::UntilClose) => {
-            (BodyLength::UntilClose, Framing::AsIs)
-        }
-        (_, body) => (body, Framing::AsIs),
     }
 }
 

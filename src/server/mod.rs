@@ -4,6 +4,7 @@ mod attempt;
 mod callers;
 mod connection;
 mod exchange;
+mod outcome;
 mod pending;
 mod recording;
 mod relay;
