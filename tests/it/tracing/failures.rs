@@ -16,6 +16,7 @@ fn a_request_without_a_route_is_one_server_span() {
     assert_eq!(span.name.as_deref(), Some("router /svc/web"));
     assert_eq!(span.tag("io.buoyant.router.Failure"), Some("ClientAcquisition"));
     assert_eq!(span.tag("http.rsp.status"), Some("502"));
+    assert_eq!(span.tag("error"), Some("Unable to route request!"));
     assert_eq!((span.tag("client"), span.tag("residual")), (None, None), "{span:#?}");
 }
 
@@ -28,6 +29,8 @@ fn a_request_whose_destination_refuses_is_one_server_span() {
     assert!(span.is("SERVER") && span.parent_id.is_none(), "{span:#?}");
     assert_eq!(span.tag("io.buoyant.router.Failure"), Some("ClientAcquisition"));
     assert_eq!(span.tag("client"), Some(inet(refusing.address).as_str()));
+    let error = format!("Unable to establish connection to {}.", refusing.address);
+    assert_eq!(span.tag("error"), Some(error.as_str()));
     assert_eq!(span.tag("http.rsp.status"), Some("502"));
 }
 
