@@ -14,7 +14,9 @@ pub struct Signal {
 }
 
 impl Signal {
-    /// Stop accepting, finish what is in flight, end.
+    /// Stop accepting where no router of this process sends to, and finish what is in flight there.
+    pub const DRAIN_EDGE: u32 = 1 << 3;
+    /// Stop accepting everywhere, finish what is in flight, end.
     pub const DRAIN: u32 = 1;
     /// A new table of addresses was published.
     pub const ADDRESSES: u32 = 1 << 1;

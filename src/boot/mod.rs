@@ -5,6 +5,7 @@
 
 mod cores;
 pub mod exit;
+mod internal;
 mod io_uring;
 mod limits;
 mod listeners;

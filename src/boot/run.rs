@@ -3,7 +3,7 @@
 use super::listeners::{Listeners, Server, bind_all};
 use super::report::{Finding, Findings};
 use super::shards::{self, Drained, Shards};
-use super::{cores, exit, io_uring, limits, ports};
+use super::{cores, exit, internal, io_uring, limits, ports};
 use crate::admin::{LEAST_GRACE, Sources};
 use crate::clock::Clock;
 use crate::collector::Collector;
@@ -159,9 +159,10 @@ impl Running {
             let (routers, registry, sockets) = (Arc::clone(&routers), Arc::clone(registry), Vec::new());
             setups.push(ShardSetup { core, routers, sockets, spans, clock, watcher, registry, signal });
         }
-        for Server { router, configured, sockets, .. } in servers {
+        for Server { router, configured, address, sockets } in servers {
+            let is_internal = internal::is_sent_to(address, &config.routers);
             for (setup, socket) in setups.iter_mut().zip(sockets) {
-                setup.sockets.push(ServerSocket { router, configured, socket });
+                setup.sockets.push(ServerSocket { router, configured, is_internal, socket });
             }
         }
         let shards = shards::start(setups, &endings)

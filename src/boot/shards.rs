@@ -1,8 +1,8 @@
 //! Starts the shards side by side, notices when one ends that should not, and ends them all in time.
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Monotonic};
 use crate::control::{Ending, Endings};
-use crate::shard::{Ended, Shard, ShardSetup};
+use crate::shard::{Ended, Progress, Shard, ShardSetup};
 use crate::signal::Signal;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -15,7 +15,9 @@ const CUT_TIME: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Shards {
     shards: Vec<Shard>,
-    ended: Receiver<Ended>,
+    progress: Receiver<Progress>,
+    /// Some router sends to another one of this process.
+    has_internal: bool,
 }
 
 /// Starts a shard from each of `setups` and returns when all of them serve. One that ends before it is told to
@@ -25,7 +27,8 @@ pub(super) struct Shards {
 ///
 /// What the first shard says that could not start; the others are told to end.
 pub(super) fn start(setups: Vec<ShardSetup>, endings: &Endings) -> io::Result<Shards> {
-    let (sender, ended) = channel();
+    let (sender, progress) = channel();
+    let has_internal = setups.iter().flat_map(|setup| &setup.sockets).any(|socket| socket.is_internal);
     // Side by side, because the first sleep of each executor takes the kernel some 40 ms.
     let started: Vec<io::Result<Shard>> = thread::scope(|scope| {
         let starting: Vec<_> = setups
@@ -33,12 +36,14 @@ pub(super) fn start(setups: Vec<ShardSetup>, endings: &Endings) -> io::Result<Sh
             .map(|setup| {
                 let (sender, endings) = (sender.clone(), endings.clone());
                 let core = setup.core;
-                let on_end = move |end| {
-                    // Heard only if no other end was asked for before.
-                    endings.ask(Ending::Fault(format!("the shard on core {core} ended: {end:?}")));
-                    let _ = sender.send(end);
+                let tell = move |progress| {
+                    if let Progress::Ended(end) = progress {
+                        // Heard only if no other end was asked for before.
+                        endings.ask(Ending::Fault(format!("the shard on core {core} ended: {end:?}")));
+                    }
+                    let _ = sender.send(progress);
                 };
-                scope.spawn(move || Shard::start(setup, on_end))
+                scope.spawn(move || Shard::start(setup, tell))
             })
             .collect();
         let lost = || Err(io::Error::other("the thread that starts a shard panicked"));
@@ -51,7 +56,7 @@ pub(super) fn start(setups: Vec<ShardSetup>, endings: &Endings) -> io::Result<Sh
             Err(problem) => error = error.or(Some(problem)),
         }
     }
-    let shards = Shards { shards, ended };
+    let shards = Shards { shards, progress, has_internal };
     match error {
         None => Ok(shards),
         Some(error) => {
@@ -70,15 +75,40 @@ pub(super) struct Drained {
     pub(super) lost: usize,
 }
 
+impl Drained {
+    fn count(&mut self, ended: Ended) {
+        match ended {
+            Ended::Told { cut } => self.cut += cut,
+            Ended::Panicked => self.lost += 1,
+        }
+    }
+}
+
 impl Shards {
-    /// Tells all shards to finish what is in flight, for at most `grace`, and then to cut what is left.
+    /// Tells all shards to finish what is in flight, for at most `grace`, and then to cut what is left. Servers
+    /// that routers of this process send to come last: what is in flight elsewhere may yet arrive at them.
     pub(super) fn drain(self, grace: Duration, clock: Clock) -> Drained {
         let mut drained = Drained::default();
+        let deadline = clock.now().plus(grace);
+        let mut running = self.shards.len();
+        if self.has_internal {
+            self.tell(Signal::DRAIN_EDGE);
+            let mut awaited = running;
+            while awaited > 0
+                && let Ok(progress) = self.progress.recv_timeout(deadline.since(clock.now()))
+            {
+                awaited -= 1;
+                if let Progress::Ended(ended) = progress {
+                    drained.count(ended);
+                    running -= 1;
+                }
+            }
+        }
         self.tell(Signal::DRAIN);
-        let mut running = self.wait(self.shards.len(), grace, clock, &mut drained);
+        running = self.wait(running, deadline, clock, &mut drained);
         if running > 0 {
             self.tell(Signal::CUT);
-            running = self.wait(running, CUT_TIME, clock, &mut drained);
+            running = self.wait(running, clock.now().plus(CUT_TIME), clock, &mut drained);
         }
         if running > 0 {
             // Joining would wait for ever; what such a shard holds goes with the process.
@@ -92,16 +122,18 @@ impl Shards {
         drained
     }
 
-    /// Waits until `running` shards have ended, for at most `time`. Answers how many have not.
-    fn wait(&self, mut running: usize, time: Duration, clock: Clock, drained: &mut Drained) -> usize {
-        let deadline = clock.now().plus(time);
+    /// Waits until `running` shards have ended, until `deadline` at most. Answers how many have not.
+    fn wait(&self, mut running: usize, deadline: Monotonic, clock: Clock, drained: &mut Drained) -> usize {
         while running > 0 {
-            match self.ended.recv_timeout(deadline.since(clock.now())) {
-                Ok(Ended::Told { cut }) => drained.cut += cut,
-                Ok(Ended::Panicked) => drained.lost += 1,
+            match self.progress.recv_timeout(deadline.since(clock.now())) {
+                Ok(Progress::Ended(ended)) => {
+                    drained.count(ended);
+                    running -= 1;
+                }
+                // Too late to matter.
+                Ok(Progress::EdgeDrained) => {}
                 Err(_) => break,
             }
-            running -= 1;
         }
         running
     }

@@ -164,3 +164,6 @@ fn known(ips: &[IpAddr], port: u16, before: Option<&Addresses>) -> Addresses {
     };
     Addresses::Known(ips.iter().map(destination).collect())
 }
+
+#[cfg(test)]
+mod tests;

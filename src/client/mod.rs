@@ -4,4 +4,4 @@ mod addresses;
 mod pool;
 
 pub use addresses::{Addresses, Client};
-pub use pool::{Connection, Destination, InFlight};
+pub use pool::{Connection, Destination, InFlight, MAX_IDLE};

@@ -122,4 +122,69 @@ impl Drop for InFlight<'_> {
 }
 
 /// Idle connections kept per address and shard.
-const MAX_IDLE: usize = 1024;
+pub const MAX_IDLE: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{Listener, Readiness, bind};
+    use futures_lite::future::block_on;
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, TcpStream};
+
+    /// A connection and its other end.
+    fn connection(metrics: &Arc<SideMetrics>) -> (Connection, TcpStream) {
+        let readiness = Readiness::new().unwrap();
+        let listener = Listener::new(bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap(), &readiness).unwrap();
+        let other = TcpStream::connect(listener.local_address().unwrap()).unwrap();
+        let stream = block_on(listener.accept()).unwrap().unwrap();
+        (Connection::new(stream, metrics), other)
+    }
+
+    fn destination() -> Destination {
+        Destination::new((Ipv4Addr::LOCALHOST, 80).into())
+    }
+
+    #[test]
+    fn requests_count_as_load_until_they_end() {
+        let destination = destination();
+        let first = destination.begin();
+        let second = destination.begin();
+        assert_eq!(destination.load(), 2);
+        drop(first);
+        assert_eq!(destination.load(), 1);
+        drop(second);
+        assert_eq!(destination.load(), 0);
+    }
+
+    #[test]
+    fn the_connection_used_last_is_used_next() {
+        let (destination, metrics) = (destination(), Arc::default());
+        let others = [(); 2].map(|()| {
+            let (connection, other) = connection(&metrics);
+            destination.checkin(connection);
+            other
+        });
+        let next = destination.checkout().unwrap();
+        assert_eq!(next.peer_address().unwrap(), others[1].local_addr().unwrap());
+        assert_eq!(destination.idle(), 1);
+    }
+
+    #[test]
+    fn a_connection_that_was_spoken_on_is_closed_and_not_used() {
+        for by_sweep in [false, true] {
+            let (destination, metrics) = (destination(), Arc::default());
+            let (good, _good_end) = connection(&metrics);
+            let (bad, mut bad_end) = connection(&metrics);
+            bad_end.write_all(b"unasked").unwrap();
+            destination.checkin(good);
+            destination.checkin(bad);
+            if by_sweep {
+                assert_eq!(destination.sweep(), 1);
+            }
+            assert!(destination.checkout().is_some());
+            assert!(destination.checkout().is_none());
+            assert!(matches!(bad_end.read(&mut [0]), Ok(0) | Err(_)), "closed");
+        }
+    }
+}

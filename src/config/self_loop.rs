@@ -3,10 +3,10 @@
 //! destination an address in the dtab, none a host name, and nothing that depends on other routers.
 
 use crate::interpreter::{self, BindLimits};
-use crate::name::{Bound, Destination, Dtab, Host, NameTree, Path};
+use crate::name::{Bound, Dtab, NameTree, Path};
 use crate::namer;
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 /// Names that loop.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,18 +57,7 @@ fn loops(dtab: &Dtab, name: &Path, servers: &[SocketAddr]) -> Option<SocketAddr>
 
 /// The one of `servers` that a connection to `bound` arrives at.
 fn own(bound: &Bound, servers: &[SocketAddr]) -> Option<SocketAddr> {
-    let Destination::Inet { host: Host::Ip(ip), port } = bound.destination else { return None };
-    // Linux connects to the loopback address when asked for 0.0.0.0.
-    let ip = match ip {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    // A server on 0.0.0.0 answers on every loopback address; which others are this machine's, the file does not say.
-    let arrives = |server: IpAddr| {
-        server == ip || (server.is_unspecified() && server.is_ipv4() == ip.is_ipv4() && ip.is_loopback())
-    };
-    servers.iter().find(|server| server.port() == port && arrives(server.ip())).copied()
+    servers.iter().find(|server| bound.destination.arrives_at(**server)).copied()
 }
 
 /// How a prefix writes any label.

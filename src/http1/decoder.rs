@@ -50,6 +50,13 @@ impl BodyDecoder {
         }
     }
 
+    /// Whether all bytes of a body of known length were given out, so that no more input is needed to see its end.
+    #[must_use]
+    #[inline]
+    pub const fn is_spent(&self) -> bool {
+        matches!(self, Self::Length(0))
+    }
+
     /// Takes note that the connection has ended. False when that cuts the body short.
     #[must_use]
     pub const fn end_of_input(&mut self) -> bool {
@@ -74,7 +81,9 @@ mod tests {
         assert_eq!(body.step(b"hel"), Ok(Step::Data { skip: 0, len: 3 }));
         assert!(!body.end_of_input(), "two bytes are missing");
         assert_eq!(body.step(b""), Ok(Step::NeedMore { consumed: 0 }));
+        assert!(!body.is_spent());
         assert_eq!(body.step(b"loGET /"), Ok(Step::Data { skip: 0, len: 2 }));
+        assert!(body.is_spent());
         assert_eq!(body.step(b"GET /"), Ok(Step::End { consumed: 0, trailers: 0..0 }));
         assert!(body.end_of_input());
     }

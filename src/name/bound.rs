@@ -2,6 +2,7 @@
 
 use super::{Host, Path};
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// A concrete destination. Everything that is kept per destination (pool, balancer) is kept per `id`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,4 +38,22 @@ pub enum Destination {
         /// The text for the caller.
         reason: Box<str>,
     },
+}
+
+impl Destination {
+    /// Whether a connection to it surely arrives at `server`, which listens on this machine: its address is a
+    /// literal one, or this machine's loopback address by name.
+    #[must_use]
+    pub fn arrives_at(&self, server: SocketAddr) -> bool {
+        let Self::Inet { host: Host::Ip(ip), port } = self else { return false };
+        // Linux connects to the loopback address when asked for 0.0.0.0.
+        let ip = match *ip {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        // A server on 0.0.0.0 answers on every loopback address; which others are this machine's is not known.
+        let everywhere = server.ip().is_unspecified() && server.is_ipv4() == ip.is_ipv4() && ip.is_loopback();
+        server.port() == *port && (server.ip() == ip || everywhere)
+    }
 }

@@ -129,10 +129,11 @@ impl Interest {
                 reader.wake_by_ref();
             }
         }
-        if events & (WRITABLE | ENDED) != 0 && !self.writable.replace(true) {
-            if let Some(writer) = &*self.writer.borrow() {
-                writer.wake_by_ref();
-            }
+        if events & (WRITABLE | ENDED) != 0
+            && !self.writable.replace(true)
+            && let Some(writer) = &*self.writer.borrow()
+        {
+            writer.wake_by_ref();
         }
     }
 }
@@ -208,13 +209,9 @@ fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-#[expect(clippy::cast_sign_loss, reason = "flags of the kernel's, which are unsigned there")]
 const READABLE: u32 = libc::EPOLLIN as u32;
-#[expect(clippy::cast_sign_loss, reason = "as above")]
 const WRITABLE: u32 = libc::EPOLLOUT as u32;
-#[expect(clippy::cast_sign_loss, reason = "as above")]
 const ENDED: u32 = (libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as u32;
-#[expect(clippy::cast_sign_loss, reason = "as above")]
 const EVENTS: u32 = (libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET) as u32;
 
 /// Events taken at once; more wait for the next turn.

@@ -121,10 +121,21 @@ impl Stream {
         .await
     }
 
-    /// Whether an idle connection is still good: nothing has come, not even the peer's end. No system call.
+    /// Whether an idle connection is still good: nothing has come, not even the peer's end. No system call, unless
+    /// the last read filled its buffer and so could not see whether there was more.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        !self.registration.is_readable()
+        !self.registration.is_readable() || self.has_nothing_to_read()
+    }
+
+    #[cold]
+    fn has_nothing_to_read(&self) -> bool {
+        let is_empty =
+            matches!(self.receive(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        if is_empty {
+            self.registration.drained();
+        }
+        is_empty
     }
 
     /// The connection idles: no task waits for it.

@@ -131,3 +131,6 @@ impl Router {
 const MAX_SERVICES: usize = 1_000;
 /// Linkerd's `bindingCache.idleTtlSecs`.
 const SERVICE_IDLE_TIME: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests;

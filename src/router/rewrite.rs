@@ -104,6 +104,14 @@ impl ConnectionLine {
     }
 }
 
+/// Appends an interim response (1xx) on its way back to the caller.
+pub fn encode_interim(head: &ResponseHead<'_, '_>, out: &mut Vec<u8>) {
+    status_line(out, Version::Http11, head.status, head.reason);
+    head.copy_headers(out, |header| !RESPONSE_REMADE.contains(header.known));
+    encode_via(head.headers, head.version, out);
+    out.extend_from_slice(b"\r\n");
+}
+
 /// Appends the head of a response on its way back to the caller.
 pub fn encode_response(head: &ResponseHead<'_, '_>, success: bool, framing: ReplyFraming, out: &mut Vec<u8>) {
     status_line(out, Version::Http11, head.status, head.reason);
@@ -143,3 +151,6 @@ fn encode_via(headers: &[Header<'_>], version: Version, out: &mut Vec<u8>) {
     out.extend_from_slice(PSEUDONYM.as_bytes());
     out.extend_from_slice(b"\r\n");
 }
+
+#[cfg(test)]
+mod tests;

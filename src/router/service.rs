@@ -166,3 +166,73 @@ impl Leaf {
         &self.site
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discovery::Directory;
+    use crate::name::{Destination, Host, Path};
+    use crate::signal::Signal;
+    use rand::SeedableRng;
+    use rand::rngs::SmallRng;
+    use std::sync::Arc;
+
+    fn leaf(id: &str, residual: &str) -> Leaf {
+        let (_, mut watchers) = Directory::new(&[Arc::<Signal>::default()]);
+        let origin = Destination::Inet { host: Host::LOOPBACK, port: 80 };
+        let watcher = Rc::new(watchers.pop().unwrap());
+        let client = Client::new(id.to_owned(), origin, watcher, Arc::default());
+        Leaf::new("in", Rc::new(client), residual.to_owned())
+    }
+
+    /// A service whose route is `tree`; its paths are the ids of clients.
+    fn service(tree: &str) -> Service {
+        let bound = |id: &Path| Bound {
+            id: id.clone(),
+            residual: Path::from_labels([""; 0]),
+            destination: Destination::Inet { host: Host::LOOPBACK, port: 80 },
+        };
+        let tree = NameTree::parse(tree).unwrap().map(&bound);
+        let route = Route::new(&tree, &|bound| leaf(bound.id.as_str(), "/"));
+        Service::new("in", "/svc/web".to_owned(), "/svc=>/x", route)
+    }
+
+    #[test]
+    fn only_a_residual_that_is_there_is_told() {
+        for (residual, lines) in
+            [("/", "l5d-dst-client: /#/a\r\n"), ("/b", "l5d-dst-client: /#/a\r\nl5d-dst-residual: /b\r\n")]
+        {
+            assert_eq!(leaf("/#/a", residual).lines(), lines.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_union_is_drawn_by_weight_and_a_branch_that_leads_nowhere_keeps_its_share() {
+        let service = service("7 * /a & 1 * /b & 2 * $");
+        let mut rng = SmallRng::seed_from_u64(1);
+        let mut counts = [0; 3];
+        for _ in 0..10_000 {
+            let share = match service.pick(&mut rng, String::new) {
+                Ok(leaf) if leaf.client().id() == "/a" => 0,
+                Ok(_) => 1,
+                Err(fault) => {
+                    assert_eq!(fault, service.unroutable(String::new));
+                    2
+                }
+            };
+            counts[share] += 1;
+        }
+        for (count, expected) in counts.iter().zip([7_000, 1_000, 2_000]) {
+            assert!((expected - 250..expected + 250).contains(count), "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn a_union_inside_a_union_is_drawn_from_in_turn() {
+        let service = service("0 * /a & 1 * (0 * /b & 1 * /c)");
+        let mut rng = SmallRng::seed_from_u64(1);
+        for _ in 0..100 {
+            assert_eq!(service.pick(&mut rng, String::new).unwrap().client().id(), "/c");
+        }
+    }
+}

@@ -3,7 +3,8 @@
 
 use super::Server;
 use super::callers::Caller;
-use super::exchange::{Exchange, NoResponse};
+use super::exchange::Exchange;
+use super::outcome::NoResponse;
 use super::request::{After, Request};
 use crate::client::{Connection, Destination};
 use crate::net::{ReadBuffer, connect};

@@ -34,7 +34,7 @@ impl Caller {
     }
 }
 
-/// All open callers of a shard.
+/// The open callers of those servers of a shard that are drained together.
 #[derive(Debug, Default)]
 pub struct Callers {
     slots: RefCell<Vec<Option<Rc<Caller>>>>,
@@ -115,5 +115,66 @@ impl Drop for Entered {
         if self.callers.is_draining() && self.callers.open() == 0 {
             self.callers.ended.notify();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{Buffers, Listener, ReadBuffer, Readiness, bind};
+    use futures_lite::future::{block_on, poll_once};
+    use std::net::{Ipv4Addr, TcpStream};
+
+    /// A caller's connection and the caller's end of it.
+    fn enter(callers: &Rc<Callers>) -> (Entered, TcpStream) {
+        let readiness = Readiness::new().unwrap();
+        let listener = Listener::new(bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap(), &readiness).unwrap();
+        let caller = TcpStream::connect(listener.local_address().unwrap()).unwrap();
+        let stream = block_on(listener.accept()).unwrap().unwrap();
+        (callers.enter(stream), caller)
+    }
+
+    /// What a read tells that does not wait.
+    fn read(caller: &Caller) -> Option<usize> {
+        let (mut input, buffers) = (ReadBuffer::default(), Buffers::default());
+        block_on(poll_once(caller.stream.fill(&mut input, &buffers, 1))).map(|count| count.unwrap())
+    }
+
+    #[test]
+    fn connections_are_counted_while_they_are_open_and_their_places_used_again() {
+        let callers = Rc::<Callers>::default();
+        for _ in 0..3 {
+            let (first, _first_end) = enter(&callers);
+            let (second, _second_end) = enter(&callers);
+            assert_eq!(callers.open(), 2);
+            drop(first);
+            assert_eq!(callers.open(), 1);
+            drop(second);
+            assert_eq!(callers.open(), 0);
+        }
+        assert_eq!(callers.slots.borrow().len(), 2);
+    }
+
+    #[test]
+    fn draining_ends_idle_connections_and_waits_for_the_others() {
+        let callers = Rc::<Callers>::default();
+        let (idle, _idle_end) = enter(&callers);
+        let (busy, _busy_end) = enter(&callers);
+        busy.idle.set(false);
+        callers.drain();
+        assert!(callers.is_draining());
+        assert_eq!((read(&idle), read(&busy)), (Some(0), None));
+        let mut ended = Box::pin(callers.all_ended());
+        drop(idle);
+        assert!(block_on(poll_once(&mut ended)).is_none());
+        drop(busy);
+        assert!(block_on(poll_once(&mut ended)).is_some());
+    }
+
+    #[test]
+    fn draining_ends_at_once_when_nobody_is_there() {
+        let callers = Rc::<Callers>::default();
+        callers.drain();
+        assert!(block_on(poll_once(callers.all_ended())).is_some());
     }
 }

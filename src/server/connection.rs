@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Serves a connection to its end.
 pub(super) async fn serve(server: Rc<Server>, stream: Stream) {
-    let caller = server.shared.callers.enter(stream);
+    let caller = server.callers.enter(stream);
     let _open = Open::new(&server.metrics);
     let mut input = ReadBuffer::default();
     loop {
@@ -33,7 +33,7 @@ pub(super) async fn serve(server: Rc<Server>, stream: Stream) {
 /// Waits for the first bytes of the next request. False when there will be none.
 async fn is_readable(server: &Server, caller: &Caller, input: &mut ReadBuffer) -> bool {
     caller.idle.set(true);
-    if server.shared.callers.is_draining() {
+    if server.callers.is_draining() {
         return false;
     }
     let limit = server.router.params().limits.longest_head();

@@ -1,6 +1,7 @@
 //! One exchange on one connection to a destination: request out, response back, both bodies at once.
 
-use super::attempt::{Attempt, Failure};
+use super::attempt::Attempt;
+use super::outcome::{Done, NoResponse, Problem, Response, reply_body};
 use super::pending::Pending;
 use super::relay::{Framing, Transfer, TransferError};
 use super::request::{After, Request, connection_line, record_server};
@@ -10,8 +11,7 @@ use crate::http::Version;
 use crate::http1::encode::CONTINUE;
 use crate::http1::{BodyDecoder, BodyLength, HeaderSlots, Parsed, parse_response};
 use crate::net::ReadBuffer;
-use crate::router::Fault;
-use crate::router::rewrite::{ReplyFraming, encode_attempt, encode_response};
+use crate::router::rewrite::{ReplyFraming, encode_attempt, encode_interim, encode_response};
 use crate::trace::{self, TraceContext};
 use std::future::poll_fn;
 use std::io;
@@ -32,56 +32,8 @@ pub(super) struct Exchange<'a> {
     /// What the destination has sent.
     answer: ReadBuffer,
     interim: usize,
-    /// The response head for the caller, once there is one.
+    /// The response head for the caller, once there is one; before that, interim ones.
     reply: Vec<u8>,
-}
-
-/// An exchange that ended with a response.
-pub(super) struct Done {
-    pub(super) after: After,
-    /// The connection to the destination can serve another request.
-    pub(super) reusable: bool,
-}
-
-/// An exchange that ended without one.
-#[derive(Debug)]
-pub(super) struct NoResponse {
-    /// The destination ended the connection, or it failed, before anything of a response came.
-    pub(super) is_lost: bool,
-    /// Nothing of the request was written.
-    pub(super) unsent: bool,
-    problem: Problem,
-}
-
-#[derive(Debug)]
-enum Problem {
-    Destination(String),
-    BadBody(String),
-    CallerGone,
-}
-
-/// A response head that was read, and how it goes on.
-#[derive(Clone, Copy, Debug)]
-struct Response {
-    status: u16,
-    body: BodyLength,
-    framing: Framing,
-    /// The destination keeps its connection open.
-    keep_alive: bool,
-    /// The caller was told that its connection ends.
-    closing: bool,
-}
-
-impl NoResponse {
-    pub(super) fn into_failure(self) -> Failure {
-        match self.problem {
-            Problem::Destination(problem) => {
-                Failure::Fault(Fault::BrokenExchange { problem, unsent: self.unsent })
-            }
-            Problem::BadBody(problem) => Failure::Fault(Fault::BrokenBody(problem)),
-            Problem::CallerGone => Failure::CallerGone,
-        }
-    }
 }
 
 impl<'a> Exchange<'a> {
@@ -135,12 +87,17 @@ impl<'a> Exchange<'a> {
         if request.expects_continue(input) && self.attempt.caller.stream.write_all(CONTINUE).await.is_err() {
             return Err(self.fail(Problem::CallerGone, false, request));
         }
-        let result = poll_fn(|cx| self.poll_response(cx, input, request)).await;
-        let shared = &self.attempt.server.shared;
-        let response = match result {
-            Ok(response) => response,
-            Err((problem, is_lost)) => return Err(self.fail(problem, is_lost, request)),
+        let response = loop {
+            match poll_fn(|cx| self.poll_response(cx, input, request)).await {
+                Ok(Some(response)) => break response,
+                Ok(None) if self.attempt.caller.stream.write_all(&self.reply).await.is_ok() => {
+                    self.reply.clear();
+                }
+                Ok(None) => return Err(self.fail(Problem::CallerGone, false, request)),
+                Err((problem, is_lost)) => return Err(self.fail(problem, is_lost, request)),
+            }
         };
+        let shared = &self.attempt.server.shared;
         let ended = shared.clock.now();
         self.pending.responded(response.status, ended.since(self.begun));
         self.record_client(request, ended);
@@ -167,8 +124,14 @@ impl<'a> Exchange<'a> {
         record_server(self.attempt.server, self.attempt.caller, request, answered);
         if result.is_ok() && !reply.is_done() {
             result = poll_fn(|cx| {
-                self.keep_sending(cx, input);
-                reply.poll_body(cx, &mut self.answer)
+                self.keep_sending(cx, input)?;
+                let moved = reply.poll_body(cx, &mut self.answer);
+                if moved.is_pending() && self.is_caller_gone(cx, input) {
+                    return Poll::Ready(Err(TransferError::Receiver(
+                        io::ErrorKind::ConnectionAborted.into(),
+                    )));
+                }
+                moved
             })
             .await;
         }
@@ -187,8 +150,8 @@ impl<'a> Exchange<'a> {
             Ok(()) if !sent || !input.is_empty() => After::Linger,
             Ok(()) => After::Close,
             Err(error) => {
-                tracing::debug!("{}: the response ended early: {error:?}", self.attempt.address());
-                if response.framing == Framing::AsIs && response.body == BodyLength::UntilClose {
+                tracing::debug!("{}: the response ended early: {error}", self.attempt.address());
+                if response.until_close {
                     // Nothing but a reset tells this caller that the response is not complete.
                     self.attempt.caller.stream.reset_on_drop();
                 }
@@ -203,14 +166,15 @@ impl<'a> Exchange<'a> {
         Done { after, reusable }
     }
 
-    /// Moves the request until a final response head has come. The flag beside a problem tells that the
-    /// connection was lost before anything of a response came.
+    /// Moves the request until a final response head has come; none if only interim responses have, which are to
+    /// be written before this is called again. The flag beside a problem tells that the connection was lost before
+    /// anything of a response came.
     fn poll_response(
         &mut self,
         cx: &mut Context<'_>,
         input: &mut ReadBuffer,
         request: &mut Request<'_>,
-    ) -> Poll<Result<Response, (Problem, bool)>> {
+    ) -> Poll<Result<Option<Response>, (Problem, bool)>> {
         if let Err(problem) = self.poll_sending(cx, input, request) {
             return Poll::Ready(Err((problem, false)));
         }
@@ -221,8 +185,8 @@ impl<'a> Exchange<'a> {
         {
             let lost = match filled {
                 Ok(1..) => match self.take_response(request) {
-                    Ok(Some(response)) => return Poll::Ready(Ok(response)),
-                    Ok(None) => continue,
+                    Ok(None) if self.reply.is_empty() => continue,
+                    Ok(response) => return Poll::Ready(Ok(response)),
                     Err(problem) => return Poll::Ready(Err((problem, false))),
                 },
                 Ok(0) => self.send_error.take().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()),
@@ -264,17 +228,17 @@ impl<'a> Exchange<'a> {
         Ok(())
     }
 
-    /// Goes on with the request while the response is relayed already; its end no longer matters to the caller.
-    fn keep_sending(&mut self, cx: &mut Context<'_>, input: &mut ReadBuffer) {
-        if self.send_error.is_none()
-            && !self.sending.is_done()
-            && let Poll::Ready(Err(error)) = self.sending.poll_body(cx, input)
-        {
-            self.send_error = Some(match error {
-                TransferError::Sender(error) | TransferError::Receiver(error) => error,
-                TransferError::Framing(error) => io::Error::new(io::ErrorKind::InvalidData, error),
-            });
+    /// Goes on with the request while the response is relayed already. A destination that no longer reads may
+    /// still answer; a caller that breaks off has lost the rest of its answer, which might never end otherwise.
+    fn keep_sending(&mut self, cx: &mut Context<'_>, input: &mut ReadBuffer) -> Result<(), TransferError> {
+        if self.send_error.is_none() && !self.sending.is_done() {
+            match self.sending.poll_body(cx, input) {
+                Poll::Pending | Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(TransferError::Receiver(error))) => self.send_error = Some(error),
+                Poll::Ready(Err(error)) => return Err(error),
+            }
         }
+        Ok(())
     }
 
     /// Takes the response head apart if it is complete, and encodes the caller's.
@@ -296,20 +260,28 @@ impl<'a> Exchange<'a> {
                     recording.received(&head, success, clock.wall_us(clock.now()));
                 }
                 let (body, framing) = reply_body(request.version, head.body);
+                // A destination that closes before it has the whole request leaves the caller with the rest of it.
                 let keep = request.keep_alive
                     && body != BodyLength::UntilClose
-                    && !server.shared.callers.is_draining();
+                    && (head.keep_alive || self.sending.has_ended())
+                    && !server.callers.is_draining();
                 let connection = connection_line(request.version, keep);
                 encode_response(&head, success, ReplyFraming { body, connection }, &mut self.reply);
                 let (status, keep_alive) = (head.status, head.keep_alive);
-                let response = Response { status, body: head.body, framing, keep_alive, closing: !keep };
+                let until_close = body == BodyLength::UntilClose;
+                let response =
+                    Response { status, body: head.body, framing, until_close, keep_alive, closing: !keep };
                 self.answer.consume(consumed);
                 return Ok(Some(response));
             }
             if head.status == 101 {
-                return Err(self.invalid("101 to a request without Upgrade"));
+                return Err(self.invalid("switching protocols without Upgrade"));
             }
-            // `Expect` was answered here, and other interim responses say nothing that a caller has to know.
+            // `Expect` was answered here. What else a destination says in advance goes on (RFC 9110 15.2), except to
+            // callers of the version that knows no interim responses.
+            if head.status != 100 && request.version == Version::Http11 {
+                encode_interim(&head, &mut self.reply);
+            }
             self.answer.consume(consumed);
             self.interim += 1;
             if self.interim > MAX_INTERIM {
@@ -379,18 +351,8 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// How a body of a destination goes out to a caller of `version`: who knows no chunks gets it until the close.
-const fn reply_body(version: Version, body: BodyLength) -> (BodyLength, Framing) {
-    match (version, body) {
-        (Version::Http11, BodyLength::Chunked | BodyLength::UntilClose) => {
-            (BodyLength::Chunked, Framing::Chunked)
-        }
-        (Version::Http10, BodyLength::Chunked | BodyLength::UntilClose) => {
-            (BodyLength::UntilClose, Framing::AsIs)
-        }
-        (_, body) => (body, Framing::AsIs),
-    }
-}
-
 /// Interim responses (1xx) that are read before the final one has to come.
 const MAX_INTERIM: usize = 16;
+
+#[cfg(test)]
+mod tests;

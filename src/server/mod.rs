@@ -4,6 +4,7 @@ mod attempt;
 mod callers;
 mod connection;
 mod exchange;
+mod outcome;
 mod pending;
 mod recording;
 mod relay;
@@ -35,8 +36,6 @@ pub struct Shared {
     pub readiness: Rc<Readiness>,
     /// Waits that must end.
     pub deadlines: Deadlines,
-    /// Open connections.
-    pub callers: Rc<Callers>,
     /// Takes finished spans, and decides which traces are recorded.
     pub spans: SpanBuffer,
     /// Draws ids and choices.
@@ -66,7 +65,6 @@ impl Shared {
             buffers: Buffers::default(),
             readiness,
             deadlines: Deadlines::new(clock),
-            callers: Rc::default(),
             spans,
             rng: RefCell::new(rng),
             addresses_changed: Notify::default(),
@@ -93,20 +91,23 @@ pub struct Server {
     shared: Rc<Shared>,
     router: Rc<Router>,
     metrics: Arc<SideMetrics>,
+    /// Its open connections, and those of the servers that are drained together with it.
+    callers: Rc<Callers>,
     /// Where it really listens.
     address: SocketAddr,
 }
 
 impl Server {
-    /// A server of `router` that listens on `address`.
+    /// A server of `router` that listens on `address` and enters its connections into `callers`.
     #[must_use]
     pub const fn new(
         shared: Rc<Shared>,
         router: Rc<Router>,
         metrics: Arc<SideMetrics>,
+        callers: Rc<Callers>,
         address: SocketAddr,
     ) -> Self {
-        Self { shared, router, metrics, address }
+        Self { shared, router, metrics, callers, address }
     }
 
     /// Accepts connections and serves each in a task of its own, until `listener` is closed while draining.

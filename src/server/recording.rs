@@ -93,6 +93,9 @@ impl Recording {
     pub(super) fn answered(&mut self, fault: &Fault, at_us: u64) {
         self.server.tag(Tag::RouterFailure, fault.stage().name().as_bytes());
         self.server.tag_number(Tag::HttpRspStatus, u64::from(fault.status()));
+        // Without a client span nothing else would tell viewers that the request failed.
+        let text = fault.to_string();
+        self.server.tag(Tag::Error, text.lines().next().unwrap_or_default().as_bytes());
         match fault {
             Fault::BindingTimeout { .. } => self.server.annotate(Note::FinagleTimeout, at_us),
             Fault::Unbound(text) => self.server.tag(Tag::NamerFailure, text.as_bytes()),

@@ -21,6 +21,8 @@ pub(super) struct Transfer<'a> {
     /// The decoder has to see more input before it can go on.
     starved: bool,
     ended: bool,
+    /// Why it cannot go on, to be told once the head is out.
+    broken: Option<TransferError>,
 }
 
 /// How the bytes of a body are marked toward the receiver.
@@ -33,13 +35,16 @@ pub(super) enum Framing {
 }
 
 /// Which side a transfer failed on.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum TransferError {
     /// The sender's connection failed or ended before the body was complete.
+    #[error("the sender of the body is gone: {0}")]
     Sender(io::Error),
     /// The sender broke the framing of its body.
+    #[error("the body is not framed as its head said: {0}")]
     Framing(BodyError),
     /// The receiver's connection failed.
+    #[error("the receiver of the body is gone: {0}")]
     Receiver(io::Error),
 }
 
@@ -64,6 +69,7 @@ impl<'a> Transfer<'a> {
             direct: 0,
             starved: false,
             ended: false,
+            broken: None,
         }
     }
 
@@ -92,14 +98,17 @@ impl<'a> Transfer<'a> {
         self.output
     }
 
-    /// Moves bytes until the encoded head is out.
+    /// Moves bytes until the encoded head is out, even if what follows it turns out to be broken.
     pub(super) fn poll_head(
         &mut self,
         cx: &mut Context<'_>,
         input: &mut ReadBuffer,
     ) -> Poll<Result<(), TransferError>> {
-        self.gather(input)?;
-        self.poll_flush(cx)
+        if self.broken.is_none() {
+            self.broken = self.gather(input).err();
+        }
+        std::task::ready!(self.poll_flush(cx))?;
+        Poll::Ready(self.broken.take().map_or(Ok(()), Err))
     }
 
     /// Moves bytes until all of the body is out.
@@ -141,6 +150,8 @@ impl<'a> Transfer<'a> {
                 Step::Data { skip, len } => {
                     input.consume(skip);
                     self.take_data(input, len);
+                    // Known before the last byte is written: its receiver may answer before the next turn.
+                    self.ended = self.decoder.is_spent();
                 }
                 Step::NeedMore { consumed } => {
                     input.consume(consumed);
@@ -179,7 +190,8 @@ impl<'a> Transfer<'a> {
         while let Some(rest) = self.output.get(self.written..).filter(|rest| !rest.is_empty()) {
             self.written += written(std::task::ready!(self.to.poll_write(cx, rest)))?;
         }
-        if self.written > 0 {
+        // What is complete stays: a request without a body may have to be sent once more.
+        if self.written > 0 && !self.ended {
             self.output.clear();
             self.written = 0;
         }

@@ -263,7 +263,7 @@ async fn answer(server: &Server, caller: &Caller, request: &mut Request<'_>, mut
         recording.answered(&fault, shared.clock.wall_us(shared.clock.now()));
     }
     // What is left of a body would have to be read to find the next request: the connection ends instead.
-    let keep = request.keep_alive && request.body.is_empty() && !shared.callers.is_draining();
+    let keep = request.keep_alive && request.body.is_empty() && !server.callers.is_draining();
     let connection = connection_line(request.version, keep);
     let mut output = shared.buffers.take_write();
     // The header section of the next hop has to hold it beside everything else.

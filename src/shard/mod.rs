@@ -7,7 +7,7 @@ use crate::discovery::Watcher;
 use crate::metrics::{Registry, Scope};
 use crate::net::{Listener, Readiness};
 use crate::router::{Router, RouterParams};
-use crate::server::{Server, Shared};
+use crate::server::{Callers, Server, Shared};
 use crate::signal::Signal;
 use crate::trace::SpanBuffer;
 use futures_lite::future;
@@ -62,6 +62,8 @@ pub struct ServerSocket {
     pub router: usize,
     /// The server as the configuration names it; port 0 stays 0.
     pub configured: SocketAddr,
+    /// A router of this process sends requests here, so that it has to outlive what is in flight elsewhere.
+    pub is_internal: bool,
     /// Bound and listening.
     pub socket: OwnedFd,
 }
@@ -85,18 +87,27 @@ pub enum Ended {
     Panicked,
 }
 
+/// What a shard tells whoever ends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// After [`Signal::DRAIN_EDGE`]: the servers that no router of this process sends to have no callers left.
+    EdgeDrained,
+    /// The shard has ended.
+    Ended(Ended),
+}
+
 impl Shard {
-    /// Starts a shard, and returns once it serves. `on_end` is called when it has ended.
+    /// Starts a shard, and returns once it serves. `tell` is called with its progress towards its end.
     ///
     /// # Errors
     /// When the thread or its executor cannot be made.
-    pub fn start(setup: ShardSetup, on_end: impl FnOnce(Ended) + Send + 'static) -> io::Result<Self> {
+    pub fn start(setup: ShardSetup, tell: impl Fn(Progress) + Send + 'static) -> io::Result<Self> {
         let (ready, started) = sync_channel(1);
         let signal = Arc::clone(&setup.signal);
         let thread = std::thread::Builder::new().name(format!("shard-{}", setup.core)).spawn(move || {
-            let run = AssertUnwindSafe(|| run(setup, &ready));
+            let run = AssertUnwindSafe(|| run(setup, &ready, &tell));
             let ended = std::panic::catch_unwind(run).unwrap_or(Ended::Panicked);
-            on_end(ended);
+            tell(Progress::Ended(ended));
             ended
         })?;
         match started.recv() {
@@ -118,7 +129,7 @@ impl Shard {
     }
 }
 
-fn run(setup: ShardSetup, ready: &SyncSender<io::Result<()>>) -> Ended {
+fn run(setup: ShardSetup, ready: &SyncSender<io::Result<()>>, tell: &dyn Fn(Progress)) -> Ended {
     let executor = LocalExecutorBuilder::new(Placement::Fixed(setup.core))
         .name(&format!("shard-{}", setup.core))
         // No file is ever read through the ring, so nothing needs registered memory.
@@ -126,7 +137,7 @@ fn run(setup: ShardSetup, ready: &SyncSender<io::Result<()>>) -> Ended {
         .ring_depth(RING_DEPTH)
         .make();
     match executor {
-        Ok(executor) => executor.run(serve(setup, ready)),
+        Ok(executor) => executor.run(serve(setup, ready, tell)),
         Err(error) => {
             // Whoever started the shard waits for this message.
             let _ = ready.send(Err(io::Error::from(error)));
@@ -135,13 +146,13 @@ fn run(setup: ShardSetup, ready: &SyncSender<io::Result<()>>) -> Ended {
     }
 }
 
-async fn serve(setup: ShardSetup, ready: &SyncSender<io::Result<()>>) -> Ended {
+async fn serve(setup: ShardSetup, ready: &SyncSender<io::Result<()>>, tell: &dyn Fn(Progress)) -> Ended {
     match start(setup).await {
         Ok(running) => {
             if ready.send(Ok(())).is_err() {
                 return Ended::Told { cut: 0 };
             }
-            running.until_told().await
+            running.until_told(tell).await
         }
         Err(error) => {
             // As above.
@@ -155,8 +166,25 @@ async fn serve(setup: ShardSetup, ready: &SyncSender<io::Result<()>>) -> Ended {
 struct Running {
     shared: Rc<Shared>,
     routers: Vec<Rc<Router>>,
-    listeners: Vec<Rc<Listener>>,
+    /// Servers that only others than this process's routers send to.
+    edge: Servers,
+    /// All other servers.
+    internal: Servers,
     signal: Arc<Signal>,
+}
+
+/// Servers that are drained together.
+#[derive(Default)]
+struct Servers {
+    listeners: Vec<Rc<Listener>>,
+    callers: Rc<Callers>,
+}
+
+impl Servers {
+    fn drain(&self) {
+        self.listeners.iter().for_each(|listener| listener.close());
+        self.callers.drain();
+    }
 }
 
 async fn start(setup: ShardSetup) -> io::Result<Running> {
@@ -171,57 +199,86 @@ async fn start(setup: ShardSetup) -> io::Result<Running> {
         .collect();
     // A kernel's first sleep on a ring takes some 40 ms; nobody has to wait for it yet.
     glommio::timer::sleep(Duration::from_millis(1)).await;
-    let mut listeners = Vec::new();
-    for ServerSocket { router, configured, socket } in sockets {
+    let (mut edge, mut internal) = (Servers::default(), Servers::default());
+    for ServerSocket { router, configured, is_internal, socket } in sockets {
         let Some(router) = routers.get(router) else { continue };
         let scope = Scope::Server { router: router.params().label.clone(), address: configured };
         let listener = Rc::new(Listener::new(socket, &readiness)?);
         let address = listener.local_address().unwrap_or(configured);
-        let server = Server::new(Rc::clone(&shared), Rc::clone(router), registry.scope(scope), address);
+        let group = if is_internal { &mut internal } else { &mut edge };
+        let (metrics, callers) = (registry.scope(scope), Rc::clone(&group.callers));
+        let server = Server::new(Rc::clone(&shared), Rc::clone(router), metrics, callers, address);
         glommio::spawn_local(Rc::new(server).run(Rc::clone(&listener))).detach();
-        listeners.push(listener);
+        group.listeners.push(listener);
     }
     glommio::spawn_local(housekeeping::run(Rc::clone(&shared), routers.clone())).detach();
     glommio::spawn_local(async move { readiness.run().await }).detach();
-    Ok(Running { shared, routers, listeners, signal })
+    Ok(Running { shared, routers, edge, internal, signal })
 }
 
 impl Running {
     /// Follows the signals until the shard is to end.
-    async fn until_told(self) -> Ended {
-        let cut = self.follow().await;
+    async fn until_told(self, tell: &dyn Fn(Progress)) -> Ended {
+        let cut = self.follow(tell).await;
         self.shared.spans.hand_over();
         Ended::Told { cut }
     }
 
     /// Returns how many connections were cut.
-    async fn follow(&self) -> usize {
-        let callers = &self.shared.callers;
+    async fn follow(&self, tell: &dyn Fn(Progress)) -> usize {
+        let (edge, internal) = (&self.edge.callers, &self.internal.callers);
+        let mut edge_is_awaited = false;
         loop {
-            let all_ended = async {
-                if callers.is_draining() {
-                    callers.all_ended().await;
-                    Signal::CUT
+            let told = async { Event::Told(self.signal.wait().await) };
+            let drained = async {
+                if internal.is_draining() {
+                    edge.all_ended().await;
+                    internal.all_ended().await;
+                    Event::AllEnded
+                } else if edge_is_awaited {
+                    edge.all_ended().await;
+                    Event::EdgeEnded
                 } else {
                     future::pending().await
                 }
             };
-            let bits = future::or(self.signal.wait(), all_ended).await;
+            let bits = match future::or(told, drained).await {
+                Event::Told(bits) => bits,
+                Event::EdgeEnded => {
+                    edge_is_awaited = false;
+                    tell(Progress::EdgeDrained);
+                    continue;
+                }
+                Event::AllEnded => return 0,
+            };
             if bits & Signal::ADDRESSES != 0 {
                 for router in &self.routers {
                     router.refresh_clients();
                 }
                 self.shared.addresses_changed.notify();
             }
+            if bits & (Signal::DRAIN_EDGE | Signal::DRAIN) != 0 {
+                self.edge.drain();
+                edge_is_awaited = true;
+            }
             if bits & Signal::DRAIN != 0 {
-                self.listeners.iter().for_each(|listener| listener.close());
-                callers.drain();
+                self.internal.drain();
             }
             if bits & Signal::CUT != 0 {
-                return callers.open();
+                return edge.open() + internal.open();
             }
         }
     }
+}
+
+/// What a shard waits for.
+enum Event {
+    /// Bits of its signal.
+    Told(u32),
+    /// The last caller of an edge server has gone.
+    EdgeEnded,
+    /// The last caller has gone.
+    AllEnded,
 }
 
 /// Entries of a ring's queues: one readiness poll for each connection that waits, in one turn.

@@ -1,1 +1,5 @@
-//! What callers are answered when a destination fails.
+//! What the proxy answers when it cannot serve a request, and what becomes of the connections then.
+
+mod broken;
+mod explained;
+mod pooled;

@@ -20,6 +20,7 @@ mod cli;
 mod faults;
 mod lifecycle;
 mod names;
+mod startup;
 mod tracing;
 mod tutorial;
 mod wire;

@@ -1,1 +1,8 @@
-//! HTTP/1.1 to the byte: framing, keep-alive, limits, hop-by-hop fields.
+//! HTTP/1.1 on the wire, with literal bytes on both sides of the proxy.
+
+mod connections;
+mod expect;
+mod framing;
+mod heads;
+mod refused;
+mod rewriting;

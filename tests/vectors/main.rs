@@ -7,9 +7,12 @@
 
 #![expect(unreachable_pub, reason = "nobody can import a test crate; `pub` marks what its other files use")]
 
+mod answers;
 mod entry;
+mod heads;
 mod not_built;
 mod routing;
+mod setup;
 mod tracing;
 mod zipkin;
 
@@ -30,9 +33,12 @@ const FILES: [&str; 3] = ["routing-vectors.toml", "tracing-vectors.toml", "polic
 
 fn runner(file: &str, category: &str) -> Option<Runner> {
     match file {
-        "routing-vectors.toml" => routing::runner(category),
+        "routing-vectors.toml" => routing::runner(category)
+            .or_else(|| heads::routing(category))
+            .or_else(|| answers::routing(category)),
         "tracing-vectors.toml" => tracing::runner(category).or_else(|| zipkin::runner(category)),
-        "policy-vectors.toml" => (category == "sample_header").then_some(tracing::sample_header as Runner),
+        "policy-vectors.toml" if category == "sample_header" => Some(tracing::sample_header),
+        "policy-vectors.toml" => heads::policy(category).or_else(|| answers::policy(category)),
         _ => None,
     }
 }

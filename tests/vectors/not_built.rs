@@ -134,8 +134,7 @@ pub const NOT_BUILT: &[NotBuilt] = &[
     whole(ROUTING, "call_depth", CALL_DEPTH),
     whole(ROUTING, "forwarded", FORWARDED),
     whole(ROUTING, "forwarded_label", FORWARDED),
-    whole(ROUTING, "proxy_rewrite", TARGETS),
-    whole(ROUTING, "host_rewrite", TARGETS),
+    whole(ROUTING, "host_rewrite", HOST),
     whole(ROUTING, "clear_context", CLEAR_CONTEXT),
     whole(ROUTING, "static_config", STATIC),
     whole(ROUTING, "config_default", CONFIG),
@@ -195,8 +194,7 @@ pub const NOT_BUILT: &[NotBuilt] = &[
     whole(POLICY, "forwarded", FORWARDED),
     whole(POLICY, "forwarded_label", FORWARDED),
     whole(POLICY, "call_depth", CALL_DEPTH),
-    whole(POLICY, "absolute_target", TARGETS),
-    whole(POLICY, "host_rewrite", TARGETS),
+    whole(POLICY, "host_rewrite", HOST),
     whole(POLICY, "dtab_headers", OVERRIDES),
     whole(POLICY, "deadline", DEADLINES),
     whole(POLICY, "clear_context", CLEAR_CONTEXT),
@@ -218,17 +216,18 @@ pub const NOT_BUILT: &[NotBuilt] = &[
     whole(POLICY, "histogram_window", ADMIN),
     whole(POLICY, "scenario_metrics", ADMIN),
     whole(POLICY, "config_check", CONFIG),
-    // Run once the data path is in place.
-    whole(ROUTING, "identifier", DATA_PATH),
-    whole(ROUTING, "via", DATA_PATH),
-    whole(ROUTING, "hop_by_hop", DATA_PATH),
-    whole(ROUTING, "err_encoding", DATA_PATH),
-    whole(ROUTING, "error_response", DATA_PATH),
-    whole(ROUTING, "dst_headers", DATA_PATH),
-    whole(POLICY, "error_response", DATA_PATH),
-    whole(POLICY, "via", DATA_PATH),
-    whole(POLICY, "hop_by_hop", DATA_PATH),
-    whole(POLICY, "l5d_err_encoding", DATA_PATH),
+    part(ROUTING, "error_response", "override_dtab", "/svc/x => 0.5*/p & /q", OVERRIDES),
+    part(ROUTING, "error_response", "case", "request_timeout", TIMEOUTS),
+    part(POLICY, "error_response", "situation", "total timeout", TIMEOUTS),
+    part(POLICY, "error_response", "situation", "Via depth exceeded with maxCallDepth 9", CALL_DEPTH),
+    part(POLICY, "error_response", "situation", "maxConcurrentRequests reached", ROUTER_OPTIONS),
+    part(
+        POLICY,
+        "error_response",
+        "situation",
+        "clearContext server and name resolves to neg",
+        CLEAR_CONTEXT,
+    ),
     part(TRACING, "zipkin_http", "name", "protobuf", PROTOBUF),
     part(TRACING, "zipkin_http", "path", "/api/v1/spans", V1),
     part(TRACING, "zipkin_http", "name", "dependencies on an empty store", VIEWER),
@@ -240,9 +239,10 @@ const NAMERS: &str = "configured namers are not built yet";
 const IDENTIFIERS: &str = "identifiers other than a single io.l5d.header.token are not built yet";
 const OVERRIDES: &str = "dtab overrides are not built yet";
 const DEADLINES: &str = "deadlines are not built yet";
+const TIMEOUTS: &str = "totalTimeoutMs and requestAttemptTimeoutMs are not built yet";
 const CALL_DEPTH: &str = "maxCallDepth is not built yet";
 const FORWARDED: &str = "addForwardedHeader is not built yet";
-const TARGETS: &str = "rewriting of targets and of Host is not built yet";
+const HOST: &str = "addresses that come with a Host of their own are not built yet";
 const CLEAR_CONTEXT: &str = "clearContext is not built yet";
 const STATIC: &str = "io.l5d.static client and service configuration is not built yet";
 const CONFIG: &str = "the vectors speak of configuration keys of which many are not built yet";
@@ -261,4 +261,3 @@ const CLASSIFIERS: &str = "response classifiers are not built yet";
 const ROUTER_OPTIONS: &str = "the router and client options of these vectors are not built yet";
 const TELEMETERS: &str = "telemeters other than Zipkin are not built yet";
 const ADMIN: &str = "the admin pages of these vectors are not built yet";
-const DATA_PATH: &str = "not built yet: part of the data path";

@@ -5,7 +5,7 @@ use super::origin::{Connection, Origin};
 use super::{Gate, eventually, lock};
 use flate2::read::GzDecoder;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -91,7 +91,7 @@ pub(crate) enum Behaviour {
     Ignore,
 }
 
-/// A collector on a port of the kernel's choice.
+/// A running collector.
 #[derive(Debug)]
 pub(crate) struct Collector {
     origin: Origin,
@@ -113,10 +113,15 @@ impl Collector {
     }
 
     pub(crate) fn start(behaviour: Behaviour) -> Self {
+        Self::on(SocketAddr::from(([127, 0, 0, 1], 0)), behaviour)
+    }
+
+    /// One on an address of the test's choice.
+    pub(crate) fn on(address: SocketAddr, behaviour: Behaviour) -> Self {
         let behaviour = Arc::new(Mutex::new(behaviour));
         let taken = Arc::new(Mutex::new(Taken::default()));
         let (how, keep) = (Arc::clone(&behaviour), Arc::clone(&taken));
-        let origin = Origin::scripted(move |connection| serve(connection, &how, &keep));
+        let origin = Origin::on(address, move |connection| serve(connection, &how, &keep));
         Self { origin, behaviour, taken }
     }
 
@@ -146,6 +151,12 @@ impl Collector {
             let taken = lock(&self.taken);
             (taken.spans.len() >= count).then(|| taken.spans.clone())
         })
+    }
+
+    /// How many different spans were taken so far. A post that was answered too late comes again.
+    pub(crate) fn distinct(&self) -> usize {
+        let taken = lock(&self.taken);
+        taken.spans.iter().map(|span| (&span.trace_id, &span.id)).collect::<BTreeSet<_>>().len()
     }
 
     /// How many posts arrived so far, whatever became of them.

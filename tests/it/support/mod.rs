@@ -1,20 +1,21 @@
 //! What the tests stand on: the proxy as a child process, scripted destinations and collectors, raw callers.
 
-#![allow(dead_code, unused_imports, reason = "the modules that use all of it are being written")]
-
 pub(crate) mod chain;
 pub(crate) mod collector;
 pub(crate) mod context;
+pub(crate) mod load;
 pub(crate) mod message;
 pub(crate) mod origin;
 pub(crate) mod proxy;
 pub(crate) mod raw;
+pub(crate) mod relay;
 
 pub(crate) use collector::{Collector, Span};
 pub(crate) use message::Message;
 pub(crate) use origin::{Connection, Origin};
 pub(crate) use proxy::{Launch, Proxy};
 pub(crate) use raw::Raw;
+pub(crate) use relay::Relay;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -71,6 +72,13 @@ pub(crate) fn one_router_with(dtab: &str, more: &str) -> String {
          [[routers]]\nprotocol = \"http\"\nlabel = \"router\"\ndtab = '{dtab}'\nservers = [{{ port = 0 }}]\n\
          {more}"
     )
+}
+
+/// [`one_router`] on `ip`: the router on port 9000 and the admin server on 9990.
+pub(crate) fn on_fixed_ports(ip: Ipv4Addr, destination: SocketAddr) -> String {
+    one_router(destination, "")
+        .replace("[admin]\nport = 0", &format!("[admin]\nip = \"{ip}\"\nport = 9990"))
+        .replace("{ port = 0 }", &format!("{{ ip = \"{ip}\", port = 9000 }}"))
 }
 
 /// The name of an address: `/$/inet/127.0.0.1/8080`.

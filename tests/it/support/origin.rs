@@ -45,6 +45,18 @@ impl Origin {
         Self::with(move |_| response.clone())
     }
 
+    /// The same without a memory of its requests, for loads of many megabytes.
+    pub(crate) fn forgetful(response: impl AsRef<[u8]>) -> Self {
+        let response = response.as_ref().to_vec();
+        Self::scripted(move |mut connection| {
+            while let Ok(Some(_)) = Message::read(connection.reader(), Kind::Request) {
+                if connection.send(&response).is_err() {
+                    break;
+                }
+            }
+        })
+    }
+
     /// Answers every request with what `answer` makes of it, and keeps connections.
     pub(crate) fn with<B: AsRef<[u8]>>(answer: impl Fn(&Message) -> B + Send + Sync + 'static) -> Self {
         Self::scripted(move |mut connection| {
@@ -170,11 +182,6 @@ impl Connection {
     /// The bytes as they arrive.
     pub(crate) fn reader(&mut self) -> &mut BufReader<TcpStream> {
         &mut self.stream
-    }
-
-    /// Says that nothing more will be sent.
-    pub(crate) fn end_sending(&mut self) {
-        let _ = self.stream.get_mut().shutdown(Shutdown::Write);
     }
 
     /// Ends the connection with a reset.

@@ -36,11 +36,6 @@ impl Launch {
         self
     }
 
-    pub(crate) fn argument(mut self, argument: &str) -> Self {
-        self.command.arg(argument);
-        self
-    }
-
     /// With the soft and the hard limit on `resource` lowered.
     pub(crate) fn limit(mut self, resource: libc::__rlimit_resource_t, value: libc::rlim_t) -> Self {
         let limit = move || {
@@ -302,14 +297,46 @@ impl Metrics {
         }
     }
 
-    /// Every metric whose name begins so, with what follows in its name.
-    pub(crate) fn below(&self, prefix: &str) -> Vec<(String, u64)> {
-        let names = self.0.keys().filter_map(|name| Some((name, name.strip_prefix(prefix)?)));
-        names.map(|(name, rest)| (rest.to_owned(), self.count(name))).collect()
+    /// Every metric whose name begins so.
+    pub(crate) fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+        self.0.iter().filter(move |(name, _)| name.starts_with(prefix))
     }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole and not negative")]
 fn whole(float: f64) -> u64 {
     float as u64
+}
+
+/// The books of the telemeters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spans {
+    pub(crate) recorded: u64,
+    pub(crate) sent: u64,
+    pub(crate) dropped: u64,
+    pub(crate) queued: u64,
+}
+
+impl Spans {
+    /// Every span is somewhere, once.
+    pub(crate) fn add_up(&self) -> bool {
+        self.recorded == self.sent + self.dropped + self.queued
+    }
+}
+
+impl Metrics {
+    pub(crate) fn spans(&self) -> Spans {
+        let count = |name: &str| self.count(&format!("telemetry/zipkin/spans_{name}"));
+        Spans {
+            recorded: count("recorded"),
+            sent: count("sent"),
+            dropped: count("dropped"),
+            queued: count("queued"),
+        }
+    }
+
+    /// Spans dropped for this reason.
+    pub(crate) fn dropped(&self, reason: &str) -> u64 {
+        self.count(&format!("telemetry/zipkin/spans_dropped/{reason}"))
+    }
 }

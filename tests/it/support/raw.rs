@@ -3,7 +3,7 @@
 use super::PATIENCE;
 use super::message::{Kind, Message};
 use socket2::SockRef;
-use std::io::{BufReader, ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -51,6 +51,15 @@ impl Raw {
         Message::read(&mut self.stream, Kind::Response).expect("a well-formed response")
     }
 
+    /// The next response, or None if the connection ends instead, be it by a reset before its first byte.
+    #[track_caller]
+    pub(crate) fn try_response_or_reset(&mut self) -> Option<Message> {
+        match self.stream.fill_buf() {
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => None,
+            _ => self.try_response(),
+        }
+    }
+
     /// The next response, which answers a HEAD request.
     #[track_caller]
     pub(crate) fn response_to_head(&mut self) -> Message {
@@ -80,12 +89,6 @@ impl Raw {
         bytes
     }
 
-    /// At least one byte and at most `buffer`; 0 at the end.
-    #[track_caller]
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> usize {
-        self.stream.read(buffer).expect("bytes or an orderly end")
-    }
-
     /// Everything up to the end of the connection, be it orderly or a reset.
     #[track_caller]
     pub(crate) fn read_to_end(&mut self) -> Vec<u8> {
@@ -103,20 +106,8 @@ impl Raw {
         assert!(rest.is_empty(), "unexpected: {:?}", String::from_utf8_lossy(&rest));
     }
 
-    /// Whether nothing arrives within `time`: to be used sparingly, it always takes that long.
-    #[track_caller]
-    pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
-        if !self.stream.buffer().is_empty() {
-            return false;
-        }
-        let socket = self.stream.get_mut();
-        socket.set_read_timeout(Some(time)).unwrap();
-        let peeked = socket.peek(&mut [0]);
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        matches!(peeked, Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
-    }
-
     /// Makes the kernel's buffer for what arrives small, so that a caller that does not read is soon felt.
+    /// (One that goes on to read a lot gets it at the pace of the sender's window probes, five a second.)
     pub(crate) fn receive_little(&self) {
         SockRef::from(self.stream.get_ref()).set_recv_buffer_size(4096).unwrap();
     }
@@ -128,6 +119,11 @@ impl Raw {
 
     pub(crate) fn local_address(&self) -> SocketAddr {
         self.stream.get_ref().local_addr().unwrap()
+    }
+
+    /// The bytes as they arrive.
+    pub(crate) fn reader(&mut self) -> &mut BufReader<TcpStream> {
+        &mut self.stream
     }
 
     /// The socket, for a thread that writes while another reads.
