@@ -38,6 +38,8 @@ impl Notes {
     }
 
     /// Sets a tag. The last value of a key counts.
+    // Inlined, a value of known length is stored instead of copied by a call.
+    #[inline]
     pub fn tag(&mut self, key: Tag, value: &[u8]) {
         let value = cut(value);
         if self.has_room(3 + value.len()) {
@@ -53,6 +55,7 @@ impl Notes {
     }
 
     /// Adds an annotation at `at_us` microseconds since the epoch.
+    #[inline]
     pub fn annotate(&mut self, note: Note, at_us: u64) {
         if self.has_room(9) {
             push(&mut self.annotations, [note.index()], &at_us.to_le_bytes());
@@ -128,6 +131,7 @@ fn length(text: &[u8]) -> [u8; 2] {
 }
 
 /// Room is made once for both parts: the first is then a store and the second one copy.
+#[inline]
 fn push<const N: usize>(bytes: &mut Vec<u8>, fixed: [u8; N], text: &[u8]) {
     bytes.reserve(N + text.len());
     bytes.extend_from_slice(&fixed);
@@ -166,7 +170,13 @@ fn split_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// At most [`MAX_VALUE_BYTES`] of `text`, not ending inside a UTF-8 character.
+#[inline]
 fn cut(text: &[u8]) -> &[u8] {
+    if text.len() <= MAX_VALUE_BYTES { text } else { cut_long(text) }
+}
+
+#[cold]
+fn cut_long(text: &[u8]) -> &[u8] {
     let Some((kept, rest)) = text.split_at_checked(MAX_VALUE_BYTES) else { return text };
     let continues = |byte: &u8| byte & 0xc0 == 0x80;
     if !rest.first().is_some_and(continues) {
