@@ -2,7 +2,7 @@
 //!
 //! What the spans of one place share is escaped once per batch and place, in `json.rs`.
 
-use super::json::{SiteJson, Span};
+use super::json::{PlainBytes, SiteJson, Span};
 use crate::trace::{Batch, Position};
 use serde::ser::{SerializeSeq, Serializer};
 use std::collections::VecDeque;
@@ -99,7 +99,7 @@ fn encode_array(
     limits: BodyLimits,
     body: &mut Body,
 ) -> serde_json::Result<()> {
-    let mut serializer = serde_json::Serializer::new(json);
+    let mut serializer = serde_json::Serializer::with_formatter(json, PlainBytes);
     let mut array = serializer.serialize_seq(None)?;
     let mut bytes = 0;
     while let Some(unsent) = waiting.front_mut() {

@@ -8,7 +8,9 @@
 use super::tags::{KnownTags, OwnTags, SiteTags, Tags};
 use crate::trace::{Kind, SiteParts, SpanRecord, hex16};
 use serde::ser::{Serialize, SerializeSeq, SerializeStruct, Serializer};
+use serde_json::ser::Formatter;
 use serde_json::value::{RawValue, to_raw_value};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 /// What all spans of a place share, escaped once.
@@ -71,7 +73,7 @@ impl SiteJson {
     }
 }
 
-/// A span, in the order of fields that Zipkin writes itself. Its place has learned about it.
+/// A span, in the order of fields that Zipkin writes itself. Its place has learned about it. It is written with [`PlainBytes`].
 pub(super) struct Span<'a> {
     pub(super) record: &'a SpanRecord<'a>,
     pub(super) site: &'a SiteJson,
@@ -210,7 +212,7 @@ struct Hex(u64);
 
 impl Serialize for Hex {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Lossy(&hex16(self.0)).serialize(serializer)
+        serializer.serialize_bytes(&hex16(self.0))
     }
 }
 
@@ -218,11 +220,18 @@ struct WideHex(u64, u64);
 
 impl Serialize for WideHex {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut digits = [0; 32];
-        for (half, word) in digits.chunks_exact_mut(16).zip([self.0, self.1]) {
-            half.copy_from_slice(&hex16(word));
-        }
-        Lossy(&digits).serialize(serializer)
+        serializer.serialize_bytes([hex16(self.0), hex16(self.1)].as_flattened())
+    }
+}
+
+/// Compact JSON in which bytes are a text that needs no escapes. Ids are such bytes: their digits are not looked at one by one.
+pub(super) struct PlainBytes;
+
+impl Formatter for PlainBytes {
+    fn write_byte_array<W: io::Write + ?Sized>(&mut self, writer: &mut W, value: &[u8]) -> io::Result<()> {
+        self.begin_string(writer)?;
+        writer.write_all(value)?;
+        self.end_string(writer)
     }
 }
 
