@@ -7,6 +7,7 @@ use super::exchange::Exchange;
 use super::outcome::NoResponse;
 use super::request::{After, Request};
 use crate::client::{Connection, Destination};
+use crate::clock::Monotonic;
 use crate::net::{ReadBuffer, connect};
 use crate::router::{Fault, Leaf, Service, Target, Waiting};
 use std::io;
@@ -20,6 +21,8 @@ pub(super) struct Attempt<'a> {
     pub(super) service: &'a Service,
     pub(super) leaf: &'a Leaf,
     pub(super) destination: &'a Destination,
+    /// When the destination was picked ([`Attempt::moment`]).
+    pub(super) picked: Monotonic,
 }
 
 /// Why a request has no response of a destination.
@@ -42,26 +45,38 @@ impl Attempt<'_> {
         request: &mut Request<'_>,
     ) -> Result<After, Failure> {
         if let Some(connection) = self.destination.checkout() {
-            match self.exchange(connection, false, input, request).await {
+            match self.exchange(connection, (self.picked, false), input, request).await {
                 Err(NoResponse { is_lost: true, unsent, .. }) if request.can_be_sent_again(unsent) => {}
                 ended => return ended.map_err(|problem| problem.into_failure()),
             }
             let connection = self.connect(request).await.map_err(Failure::Fault)?;
-            return self.exchange(connection, true, input, request).await.map_err(NoResponse::into_failure);
+            let begun = Self::moment(self.server, request);
+            let ended = self.exchange(connection, (begun, true), input, request).await;
+            return ended.map_err(NoResponse::into_failure);
         }
         let connection = self.connect(request).await.map_err(Failure::Fault)?;
-        self.exchange(connection, false, input, request).await.map_err(NoResponse::into_failure)
+        let begun = Self::moment(self.server, request);
+        self.exchange(connection, (begun, false), input, request).await.map_err(NoResponse::into_failure)
     }
 
-    /// One exchange on `connection`, which goes back to the pool if it is still good.
+    /// Now, for what is recorded; without a recording, when the request began, which saves reading the clock.
+    pub(super) fn moment(server: &Server, request: &Request<'_>) -> Monotonic {
+        match request.recording {
+            Some(_) => server.shared.clock.now(),
+            None => request.started,
+        }
+    }
+
+    /// One exchange on `connection`, which goes back to the pool if it is still good. `begin` tells when the attempt
+    /// began and whether it is a second one.
     async fn exchange(
         self,
         connection: Connection,
-        is_retry: bool,
+        begin: (Monotonic, bool),
         input: &mut ReadBuffer,
         request: &mut Request<'_>,
     ) -> Result<After, NoResponse> {
-        let done = Exchange::begin(self, &connection, is_retry, request).run(input, request).await?;
+        let done = Exchange::begin(self, &connection, begin, request).run(input, request).await?;
         if done.reusable {
             self.destination.checkin(connection);
         }

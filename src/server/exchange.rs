@@ -22,7 +22,7 @@ pub(super) struct Exchange<'a> {
     attempt: Attempt<'a>,
     connection: &'a Connection,
     context: TraceContext,
-    /// When the attempt began; without a recording, when the request did, which saves reading the clock.
+    /// When the attempt began ([`Attempt::moment`]).
     begun: Monotonic,
     pending: Pending<'a>,
     /// The request on its way to the destination.
@@ -41,7 +41,7 @@ impl<'a> Exchange<'a> {
     pub(super) fn begin(
         attempt: Attempt<'a>,
         connection: &'a Connection,
-        is_retry: bool,
+        (begun, is_retry): (Monotonic, bool),
         request: &mut Request<'_>,
     ) -> Self {
         let shared = &attempt.server.shared;
@@ -49,9 +49,7 @@ impl<'a> Exchange<'a> {
         let mut head = std::mem::take(&mut request.head);
         head.truncate(request.common);
         encode_attempt(attempt.leaf.lines(), &context, &mut head);
-        let mut begun = request.started;
         if let Some(recording) = &mut request.recording {
-            begun = shared.clock.now();
             recording.begin_attempt(is_retry, shared.clock.wall_us(begun));
         }
         let framing = if request.body == BodyLength::Chunked { Framing::Chunked } else { Framing::AsIs };
@@ -98,7 +96,8 @@ impl<'a> Exchange<'a> {
             }
         };
         let shared = &self.attempt.server.shared;
-        let ended = shared.clock.now();
+        // The client span ends with the head of its response, which is read once: its end is the time of `wr`.
+        let ended = response.received;
         self.pending.responded(response.status, ended.since(self.begun));
         self.record_client(request, ended);
         let decoder = BodyDecoder::new(response.body);
@@ -255,9 +254,10 @@ impl<'a> Exchange<'a> {
             };
             if head.status >= 200 {
                 let success = head.status < 500;
+                let clock = server.shared.clock;
+                let received = clock.now();
                 if let Some(recording) = &mut request.recording {
-                    let clock = server.shared.clock;
-                    recording.received(&head, success, clock.wall_us(clock.now()));
+                    recording.received(&head, success, clock.wall_us(received));
                 }
                 let (body, framing) = reply_body(request.version, head.body);
                 // A destination that closes before it has the whole request leaves the caller with the rest of it.
@@ -267,12 +267,18 @@ impl<'a> Exchange<'a> {
                     && !server.callers.is_draining();
                 let connection = connection_line(request.version, keep);
                 encode_response(&head, success, ReplyFraming { body, connection }, &mut self.reply);
-                let (status, keep_alive) = (head.status, head.keep_alive);
                 let until_close = body == BodyLength::UntilClose;
-                let response =
-                    Response { status, body: head.body, framing, until_close, keep_alive, closing: !keep };
+                let (status, body, keep_alive) = (head.status, head.body, head.keep_alive);
                 self.answer.consume(consumed);
-                return Ok(Some(response));
+                return Ok(Some(Response {
+                    received,
+                    status,
+                    body,
+                    framing,
+                    until_close,
+                    keep_alive,
+                    closing: !keep,
+                }));
             }
             if head.status == 101 {
                 return Err(self.invalid("switching protocols without Upgrade"));

@@ -3,6 +3,7 @@
 use super::attempt::Failure;
 use super::relay::Framing;
 use super::request::After;
+use crate::clock::Monotonic;
 use crate::http::Version;
 use crate::http1::BodyLength;
 use crate::router::Fault;
@@ -37,6 +38,8 @@ pub(super) enum Problem {
 /// A response head that was read, and how it goes on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Response {
+    /// When the head was complete.
+    pub(super) received: Monotonic,
     pub(super) status: u16,
     pub(super) body: BodyLength,
     pub(super) framing: Framing,

@@ -14,25 +14,17 @@ use std::net::SocketAddr;
 pub(super) struct Recording {
     server: Notes,
     client: Notes,
-    /// Where the notes of an attempt begin, after those of the request that every attempt has.
+    /// Where the tags of an attempt begin, after those of the request that every attempt has.
     attempt: usize,
-    method: Vec<u8>,
-    target: Vec<u8>,
 }
 
 impl Recording {
     /// Begins with what the request says.
     pub(super) fn begin(&mut self, head: &RequestHead<'_, '_>) {
         self.server.clear();
-        self.client.clear();
-        self.method.clear();
-        self.method.extend_from_slice(head.method.as_bytes());
-        self.target.clear();
-        self.target.extend_from_slice(head.target);
-        self.server.tag(Tag::HttpReqMethod, &self.method);
-        self.server.tag(Tag::HttpUri, &self.target);
-        self.client.tag(Tag::HttpReqMethod, &self.method);
-        self.client.tag(Tag::HttpUri, &self.target);
+        self.server.tag(Tag::HttpReqMethod, head.method.as_bytes());
+        self.server.tag(Tag::HttpUri, head.target);
+        self.client.begin_like(&self.server);
         self.client.tag(Tag::HttpReqVersion, version(head.version));
         if let Some(host) = head.host {
             self.client.tag(Tag::HttpReqHost, host);
@@ -45,7 +37,7 @@ impl Recording {
                 _ => {}
             }
         }
-        self.attempt = self.client.len();
+        self.attempt = self.client.tags_len();
     }
 
     /// The name is bound to `leaf`.
@@ -57,7 +49,7 @@ impl Recording {
 
     /// An attempt begins: the notes of an earlier one go.
     pub(super) fn begin_attempt(&mut self, is_retry: bool, at_us: u64) {
-        self.client.truncate(self.attempt);
+        self.client.rewind(self.attempt);
         if is_retry {
             self.server.annotate(Note::FinagleRetry, at_us);
         }
@@ -133,7 +125,7 @@ impl Recording {
             // The machine's own address, as on the server span, so that the two can be joined; no port.
             local: ends.0.map(|address| SocketAddr::new(address.ip(), 0)),
             remote: Some(ends.1),
-            name: SpanName::Request { method: &self.method, target: &self.target },
+            name: SpanName::Request,
         };
         spans.record(leaf.site(), &head, &self.client);
     }
@@ -154,7 +146,7 @@ impl Recording {
             end: times.1,
             local: caller.local_address(),
             remote: caller.peer_address(),
-            name: if is_identified { SpanName::OfSite } else { SpanName::Text(&self.method) },
+            name: if is_identified { SpanName::OfSite } else { SpanName::Method },
         };
         spans.record(site, &head, &self.server);
     }

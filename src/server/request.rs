@@ -199,12 +199,13 @@ async fn forward(
         Err(fault) => return Err(Failure::Fault((**fault).clone())),
     };
     let (leaf, destination) = acquire(server, request, &service).await.map_err(Failure::Fault)?;
+    let picked = Attempt::moment(server, request);
     if let Some(recording) = &mut request.recording {
-        let clock = server.shared.clock;
-        recording.bound(&leaf, clock.wall_us(clock.now()));
+        recording.bound(&leaf, server.shared.clock.wall_us(picked));
     }
     let _in_flight = destination.begin();
-    let attempt = Attempt { server, caller, service: &service, leaf: &leaf, destination: &destination };
+    let attempt =
+        Attempt { server, caller, service: &service, leaf: &leaf, destination: &destination, picked };
     attempt.run(input, request).await
 }
 

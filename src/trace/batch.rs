@@ -1,7 +1,7 @@
 //! A batch: finished spans that wait together, one record after the other in a single byte string.
 
 use super::notes::Notes;
-use super::record::{self, MAX_HEAD_BYTES, MAX_NAME_BYTES, Site, SiteParts, SpanHead, SpanRecord, Times};
+use super::record::{self, MAX_HEAD_BYTES, Site, SiteParts, SpanHead, SpanRecord, Times};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
@@ -38,11 +38,11 @@ impl Batch {
         &mut self,
         takers: u32,
         site: &Site,
-        head: &SpanHead<'_>,
+        head: &SpanHead,
         times: Times,
         notes: &Notes,
     ) -> bool {
-        if self.records.len() + MAX_HEAD_BYTES + MAX_NAME_BYTES + notes.bytes().len() > MAX_BATCH_BYTES {
+        if self.records.len() + MAX_HEAD_BYTES + notes.len() > MAX_BATCH_BYTES {
             return false;
         }
         let site = self.site_index(site);

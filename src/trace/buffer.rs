@@ -125,7 +125,7 @@ impl SpanBuffer {
     }
 
     /// Records a span if its trace is sampled. Never waits and never fails: a span that finds no room is dropped and counted.
-    pub fn record(&self, site: &Site, head: &SpanHead<'_>, notes: &Notes) {
+    pub fn record(&self, site: &Site, head: &SpanHead, notes: &Notes) {
         if !self.takes(&head.context) {
             return;
         }
@@ -170,7 +170,7 @@ impl Drop for SpanBuffer {
 
 impl Filling {
     /// Adds a span, or counts it as dropped. True when the batch should be handed over.
-    fn push(&self, takers: u32, site: &Site, head: &SpanHead<'_>, times: Times, notes: &Notes) -> bool {
+    fn push(&self, takers: u32, site: &Site, head: &SpanHead, times: Times, notes: &Notes) -> bool {
         let mut batch = self.batch.borrow_mut();
         if batch.spans() == 0 {
             self.opened.set(head.end);

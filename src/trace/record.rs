@@ -3,16 +3,16 @@
 //! What all spans of one place share is not in the record: it is a [`Site`], which the record names by number.
 //!
 //! ```text
-//! length of what follows (4)   takers (4)   site (4)   shape (1)
-//! trace id low (8)   [high (8)]   span id (8)   [parent id (8)]   start (8)   duration (8)
-//! [local address]   [remote address]   [name: length (2), text]   entries of the notes
+//! length of what follows (4)   takers (4)   site (4)   shape (2)   length of the tags (2)
+//! trace id low (8)   span id (8)   start (8)   duration (8)
+//! [trace id high (8)]   [parent id (8)]   [local address]   [remote address]   tags   annotations
 //! ```
 //!
 //! Parts in brackets are there when their bit in `shape` is set; an address is 4 or 16 bytes and a port (2).
 
 use super::context::TraceContext;
 use super::id::{SpanId, TraceId};
-use super::notes::{Entry, Notes, entries};
+use super::notes::{Notes, annotations, tags};
 use super::tag::Tag;
 use crate::clock::Monotonic;
 use std::cell::Cell;
@@ -52,25 +52,21 @@ pub struct Site {
     pub(super) slot: Cell<usize>,
 }
 
-/// A span's name.
-#[derive(Clone, Copy, Debug)]
-pub enum SpanName<'a> {
+/// A span's name. That of a request is made from its tags when it is sent: a record says it once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpanName {
     /// The site's.
     OfSite,
-    /// `<method> <path>`: the target without its query; the method alone when there is no target.
-    Request {
-        /// The request's method.
-        method: &'a [u8],
-        /// The request's target.
-        target: &'a [u8],
-    },
-    /// This text.
-    Text(&'a [u8]),
+    /// `<method> <path>`, of [`Tag::HttpReqMethod`] and [`Tag::HttpUri`] without its query; the method alone when there is
+    /// no target.
+    Request,
+    /// [`Tag::HttpReqMethod`] alone.
+    Method,
 }
 
 /// All of a span but its notes and what its site says.
 #[derive(Clone, Copy, Debug)]
-pub struct SpanHead<'a> {
+pub struct SpanHead {
     /// The ids.
     pub context: TraceContext,
     /// When the span began.
@@ -82,7 +78,7 @@ pub struct SpanHead<'a> {
     /// The remote endpoint's address.
     pub remote: Option<SocketAddr>,
     /// The name.
-    pub name: SpanName<'a>,
+    pub name: SpanName,
 }
 
 /// A span read back from a batch.
@@ -108,11 +104,21 @@ pub struct SpanRecord<'a> {
     pub local: Option<SocketAddr>,
     /// The remote endpoint's address.
     pub remote: Option<SocketAddr>,
-    /// Its own name, ASCII letters in lower case; none means the site's.
-    pub name: Option<&'a [u8]>,
+    /// Its name.
+    pub name: SpanName,
     /// Which telemeters take it, one bit each.
     pub takers: u32,
-    notes: &'a [u8],
+    tags: &'a [u8],
+    annotations: &'a [u8],
+}
+
+impl SiteParts {
+    /// Bytes of its texts: what it adds to each of its spans.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let tags: usize = self.tags.iter().map(|(_, value)| value.len()).sum();
+        self.service.len() + self.span_name.len() + self.remote_service.len() + tags
+    }
 }
 
 impl Site {
@@ -138,26 +144,35 @@ impl Site {
 }
 
 impl<'a> SpanRecord<'a> {
-    /// Tags and annotations in the order of recording, those of the site not among them.
-    pub fn entries(&self) -> impl Iterator<Item = Entry<'a>> + use<'a> {
-        entries(self.notes)
+    /// Its tags in the order of recording, those of the site not among them. The last value of a key counts.
+    pub fn tags(&self) -> impl Iterator<Item = (Tag, &'a [u8])> + use<'a> {
+        tags(self.tags)
+    }
+
+    /// The bytes that say the tags: two spans whose bytes are equal have equal tags.
+    #[must_use]
+    pub const fn tag_bytes(&self) -> &'a [u8] {
+        self.tags
+    }
+
+    /// Its annotations in the order of recording: when, in microseconds since the epoch, and what.
+    pub fn annotations(&self) -> impl Iterator<Item = (u64, &'a [u8])> + use<'a> {
+        annotations(self.annotations)
     }
 }
 
-/// Bytes of a span's name that are kept.
-pub const MAX_NAME_BYTES: usize = 512;
+/// Bytes that a record without notes takes at most.
+pub(super) const MAX_HEAD_BYTES: usize = 4 * 4 + 6 * 8 + 2 * 18;
 
-/// Bytes that a record without name and notes takes at most.
-pub(super) const MAX_HEAD_BYTES: usize = 4 + 4 + 4 + 1 + 6 * 8 + 2 * 18 + 2;
-
-const PARENT: u8 = 1;
-const HIGH: u8 = 1 << 1;
-const DEBUG: u8 = 1 << 2;
-const LOCAL: u8 = 1 << 3;
-const LOCAL_V6: u8 = 1 << 4;
-const REMOTE: u8 = 1 << 5;
-const REMOTE_V6: u8 = 1 << 6;
-const NAME: u8 = 1 << 7;
+const PARENT: u16 = 1;
+const HIGH: u16 = 1 << 1;
+const DEBUG: u16 = 1 << 2;
+const LOCAL: u16 = 1 << 3;
+const LOCAL_V6: u16 = 1 << 4;
+const REMOTE: u16 = 1 << 5;
+const REMOTE_V6: u16 = 1 << 6;
+const NAME_REQUEST: u16 = 1 << 7;
+const NAME_METHOD: u16 = 1 << 8;
 
 /// Start and duration of a span, both in microseconds.
 #[derive(Clone, Copy, Debug)]
@@ -171,34 +186,35 @@ pub(super) fn encode(
     out: &mut Vec<u8>,
     takers: u32,
     site: u32,
-    head: &SpanHead<'_>,
+    head: &SpanHead,
     times: Times,
     notes: &Notes,
 ) {
     let from = out.len();
-    out.reserve(MAX_HEAD_BYTES + MAX_NAME_BYTES + notes.bytes().len());
+    out.reserve(MAX_HEAD_BYTES + notes.len());
     let context = &head.context;
     let shape = if context.parent.is_some() { PARENT } else { 0 }
         | if context.trace.high.is_some() { HIGH } else { 0 }
         | if context.debug() { DEBUG } else { 0 }
         | address_shape(head.local, LOCAL, LOCAL_V6)
         | address_shape(head.remote, REMOTE, REMOTE_V6)
-        | if matches!(head.name, SpanName::OfSite) { 0 } else { NAME };
-    out.extend_from_slice(&[0; 4]);
-    out.extend_from_slice(&takers.to_le_bytes());
-    out.extend_from_slice(&site.to_le_bytes());
-    out.push(shape);
-    let mut word = |word: u64| out.extend_from_slice(&word.to_le_bytes());
-    word(context.trace.low.get());
+        | match head.name {
+            SpanName::OfSite => 0,
+            SpanName::Request => NAME_REQUEST,
+            SpanName::Method => NAME_METHOD,
+        };
+    // What every record has is stored in two pieces of fixed size, which costs less than field after field.
+    let tags_len = u16::try_from(notes.tag_bytes().len()).unwrap_or(u16::MAX);
+    let shape_and_tags = u32::from(shape) | u32::from(tags_len) << 16;
+    out.extend_from_slice([0, takers, site, shape_and_tags].map(u32::to_le_bytes).as_flattened());
+    let words = [context.trace.low.get(), context.span.get(), times.start_us, times.duration_us];
+    out.extend_from_slice(words.map(u64::to_le_bytes).as_flattened());
     if let Some(high) = context.trace.high {
-        word(high);
+        out.extend_from_slice(&high.to_le_bytes());
     }
-    word(context.span.get());
     if let Some(parent) = context.parent {
-        word(parent.get());
+        out.extend_from_slice(&parent.get().to_le_bytes());
     }
-    word(times.start_us);
-    word(times.duration_us);
     for address in [head.local, head.remote].into_iter().flatten() {
         match address.ip() {
             IpAddr::V4(ip) => out.extend_from_slice(&ip.octets()),
@@ -206,15 +222,8 @@ pub(super) fn encode(
         }
         out.extend_from_slice(&address.port().to_le_bytes());
     }
-    match head.name {
-        SpanName::OfSite => {}
-        SpanName::Text(text) => push_name(out, &[text]),
-        SpanName::Request { method, target: b"" } => push_name(out, &[method]),
-        SpanName::Request { method, target } => {
-            push_name(out, &[method, b" ", target.split(|byte| *byte == b'?').next().unwrap_or_default()]);
-        }
-    }
-    out.extend_from_slice(notes.bytes());
+    out.extend_from_slice(notes.tag_bytes());
+    out.extend_from_slice(notes.annotation_bytes());
     let length = u32::try_from(out.len() - from - 4).unwrap_or(u32::MAX);
     if let Some(place) = out.get_mut(from..from + 4) {
         place.copy_from_slice(&length.to_le_bytes());
@@ -225,27 +234,19 @@ pub(super) fn encode(
 pub(super) fn decode<'a>(bytes: &'a [u8], sites: &'a [Arc<SiteParts>]) -> Option<(SpanRecord<'a>, &'a [u8])> {
     let mut rest = bytes;
     let length = usize::try_from(u32::from_le_bytes(take(&mut rest)?)).ok()?;
-    let (record, after) = rest.split_at_checked(length)?;
-    let mut rest = record;
+    let (mut rest, after) = rest.split_at_checked(length)?;
     let takers = u32::from_le_bytes(take(&mut rest)?);
     let site_index = usize::try_from(u32::from_le_bytes(take(&mut rest)?)).ok()?;
-    let [shape] = take(&mut rest)?;
+    let shape = u16::from_le_bytes(take(&mut rest)?);
+    let tags_len = usize::from(u16::from_le_bytes(take(&mut rest)?));
     let mut word = || take(&mut rest).map(u64::from_le_bytes);
-    let low = NonZeroU64::new(word()?)?;
-    let high = if shape & HIGH != 0 { Some(word()?) } else { None };
-    let span = SpanId::new(word()?)?;
-    let parent = if shape & PARENT != 0 { SpanId::new(word()?) } else { None };
+    let (low, span) = (NonZeroU64::new(word()?)?, SpanId::new(word()?)?);
     let (start_us, duration_us) = (word()?, word()?);
+    let high = if shape & HIGH != 0 { Some(word()?) } else { None };
+    let parent = if shape & PARENT != 0 { SpanId::new(word()?) } else { None };
     let local = take_address(&mut rest, shape, LOCAL, LOCAL_V6)?;
     let remote = take_address(&mut rest, shape, REMOTE, REMOTE_V6)?;
-    let name = if shape & NAME != 0 {
-        let length = usize::from(u16::from_le_bytes(take(&mut rest)?));
-        let (name, after) = rest.split_at_checked(length)?;
-        rest = after;
-        Some(name)
-    } else {
-        None
-    };
+    let (tags, annotations) = rest.split_at_checked(tags_len)?;
     let record = SpanRecord {
         site: sites.get(site_index)?,
         site_index,
@@ -257,33 +258,23 @@ pub(super) fn decode<'a>(bytes: &'a [u8], sites: &'a [Arc<SiteParts>]) -> Option
         duration_us,
         local,
         remote,
-        name,
+        name: match shape & (NAME_REQUEST | NAME_METHOD) {
+            0 => SpanName::OfSite,
+            NAME_METHOD => SpanName::Method,
+            _ => SpanName::Request,
+        },
         takers,
-        notes: rest,
+        tags,
+        annotations,
     };
     Some((record, after))
 }
 
-fn address_shape(address: Option<SocketAddr>, there: u8, v6: u8) -> u8 {
+fn address_shape(address: Option<SocketAddr>, there: u16, v6: u16) -> u16 {
     match address {
         None => 0,
         Some(SocketAddr::V4(_)) => there,
         Some(SocketAddr::V6(_)) => there | v6,
-    }
-}
-
-/// Appends a name: its parts one after the other, cut at [`MAX_NAME_BYTES`], ASCII letters in lower case.
-fn push_name(out: &mut Vec<u8>, parts: &[&[u8]]) {
-    let from = out.len();
-    out.extend_from_slice(&[0; 2]);
-    for part in parts {
-        let room = MAX_NAME_BYTES.saturating_sub(out.len() - from - 2);
-        out.extend_from_slice(part.get(..room).unwrap_or(part));
-    }
-    let length = u16::try_from(out.len() - from - 2).unwrap_or(u16::MAX);
-    if let Some((place, name)) = out.get_mut(from..).and_then(|bytes| bytes.split_first_chunk_mut()) {
-        *place = length.to_le_bytes();
-        name.make_ascii_lowercase();
     }
 }
 
@@ -294,7 +285,7 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
 }
 
 /// Reads an address if `shape` says there is one; the outer none means that the record is not whole.
-fn take_address(bytes: &mut &[u8], shape: u8, there: u8, v6: u8) -> Option<Option<SocketAddr>> {
+fn take_address(bytes: &mut &[u8], shape: u16, there: u16, v6: u16) -> Option<Option<SocketAddr>> {
     if shape & there == 0 {
         return Some(None);
     }

@@ -15,6 +15,8 @@ pub struct Unsent {
     position: Position,
     telemeter: usize,
     spans: u64,
+    /// Bytes that the place with the longest texts adds to each of its spans.
+    heaviest: usize,
 }
 
 /// A finished body: a JSON array of spans.
@@ -31,8 +33,8 @@ pub struct Body {
 /// How much goes into one body.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyLimits {
-    /// Bytes of records, and of what their places add to each, after which no span is added. The JSON is about two and a half
-    /// times as long; all text in it being control characters, six times.
+    /// Bytes of records, and of what their places add to each, after which no span is added. The JSON is about three times
+    /// as long; at worst, all text being control characters and said again in the name, twelve times.
     pub bytes: usize,
     /// Spans in a body.
     pub spans: u64,
@@ -43,7 +45,8 @@ impl Unsent {
     #[must_use]
     pub fn new(batch: Rc<Batch>, telemeter: usize) -> Self {
         let spans = batch.spans_for(telemeter);
-        Self { batch, position: Position::default(), telemeter, spans }
+        let heaviest = batch.sites().iter().map(|site| site.weight()).max().unwrap_or_default();
+        Self { batch, position: Position::default(), telemeter, spans, heaviest }
     }
 
     /// How many spans are left.
@@ -63,6 +66,12 @@ impl Unsent {
     pub fn records(&self) -> usize {
         self.batch.bytes_after(self.position)
     }
+
+    /// Bytes of records that are left, and at most so many that their places add to them.
+    fn weight(&self) -> usize {
+        let spans = usize::try_from(self.spans).unwrap_or(usize::MAX);
+        self.records().saturating_add(spans.saturating_mul(self.heaviest))
+    }
 }
 
 /// How much longer the JSON of ordinary spans is than what it is made from; a guess too low costs a move of the text.
@@ -72,8 +81,8 @@ const JSON_PER_BYTE: usize = 3;
 #[must_use]
 pub fn encode(waiting: &mut VecDeque<Unsent>, limits: BodyLimits) -> Body {
     let mut body = Body::default();
-    let records: usize = waiting.iter().map(Unsent::records).sum();
-    let mut json = Vec::with_capacity(records.min(limits.bytes).saturating_mul(JSON_PER_BYTE));
+    let weight = waiting.iter().map(Unsent::weight).fold(0, usize::saturating_add);
+    let mut json = Vec::with_capacity(weight.min(limits.bytes).saturating_mul(JSON_PER_BYTE));
     // Writing JSON to memory fails for no span that can be read from a record. Should one fail all the same, the body is not
     // usable, and neither are its spans.
     if encode_array(&mut json, waiting, limits, &mut body).is_err() {
@@ -113,7 +122,7 @@ fn encode_array(
                 None => place.insert(SiteJson::new(record.site)?),
             };
             site.learn(&record)?;
-            bytes += record_bytes + site.weight();
+            bytes += record_bytes + record.site.weight();
             unsent.spans -= 1;
             body.spans += 1;
             array.serialize_element(&Span { record: &record, site })?;

@@ -1,9 +1,13 @@
 //! One recorded span as Zipkin v2 JSON, written straight from its record: nothing is copied into a model of a span first.
 //!
+//! What repeats from span to span of a place is kept as text: what its place says, its endpoints, and its tags once they came
+//! twice in a row.
+//!
 //! The model for spans that come from outside is `v2.rs`; many spans make a `body.rs`.
 
-use crate::trace::{Entry, Kind, SiteParts, SpanRecord, Tag, hex16};
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
+use super::tags::{KnownTags, OwnTags, SiteTags, Tags};
+use crate::trace::{Kind, SiteParts, SpanRecord, hex16};
+use serde::ser::{Serialize, SerializeSeq, SerializeStruct, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,11 +17,8 @@ pub(super) struct SiteJson {
     name: Option<Box<RawValue>>,
     service: Option<Box<RawValue>>,
     remote_service: Option<Box<RawValue>>,
-    /// In the order of their keys.
-    tags: Vec<(Tag, Box<RawValue>)>,
-    present: u64,
-    /// Bytes of the texts above: what they add to each span.
-    weight: usize,
+    tags: SiteTags,
+    known_tags: KnownTags,
     local: KnownEndpoint,
     remote: KnownEndpoint,
 }
@@ -43,14 +44,6 @@ impl KnownEndpoint {
 impl SiteJson {
     pub(super) fn new(parts: &SiteParts) -> serde_json::Result<Self> {
         let text = |text: &str| if text.is_empty() { Ok(None) } else { to_raw_value(text).map(Some) };
-        let mut tags = Vec::with_capacity(parts.tags.len());
-        let (mut present, mut weight) =
-            (0, parts.service.len() + parts.remote_service.len() + parts.span_name.len());
-        for (tag, value) in &parts.tags {
-            tags.push((*tag, to_raw_value(value)?));
-            present |= 1 << tag.index();
-            weight += value.len();
-        }
         Ok(Self {
             kind: match parts.kind {
                 Kind::Server => "SERVER",
@@ -59,21 +52,16 @@ impl SiteJson {
             name: text(&parts.span_name)?,
             service: text(&parts.service)?,
             remote_service: text(&parts.remote_service)?,
-            tags,
-            present,
-            weight,
+            tags: SiteTags::new(&parts.tags)?,
+            known_tags: KnownTags::default(),
             local: KnownEndpoint::default(),
             remote: KnownEndpoint::default(),
         })
     }
 
-    /// Bytes that the place adds to each of its spans.
-    pub(super) const fn weight(&self) -> usize {
-        self.weight
-    }
-
     /// Gets ready for a span of the place.
     pub(super) fn learn(&mut self, record: &SpanRecord<'_>) -> serde_json::Result<()> {
+        self.known_tags.learn(record, &self.tags)?;
         self.local.learn(self.service.as_deref(), record.local)?;
         // Callers come from ever new ports: the remote endpoint of a server span is written each time.
         match record.site.kind {
@@ -92,7 +80,8 @@ pub(super) struct Span<'a> {
 impl Serialize for Span<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { record, site } = self;
-        let mut notes = Noted::read(record);
+        let known = site.known_tags.text();
+        let own = if known.is_some() { None } else { Some(OwnTags::read(record)) };
         // The number of fields is not used by JSON; it must only not be zero.
         let mut span = serializer.serialize_struct("Span", 1)?;
         match record.trace.high {
@@ -104,10 +93,14 @@ impl Serialize for Span<'_> {
         }
         span.serialize_field("id", &Hex(record.span.get()))?;
         span.serialize_field("kind", site.kind)?;
-        match (record.name, &site.name) {
-            (Some(name), _) if !name.is_empty() => span.serialize_field("name", &Name(name))?,
-            (_, Some(name)) => span.serialize_field("name", name)?,
-            _ => {}
+        let (known_name, known_tags) = known.unwrap_or_default();
+        let own_name = own.as_ref().and_then(|own| own.name(record.name));
+        if let Some(name) = known_name {
+            span.serialize_field("name", name)?;
+        } else if let Some(name) = own_name {
+            span.serialize_field("name", &name)?;
+        } else if let Some(name) = &site.name {
+            span.serialize_field("name", name)?;
         }
         span.serialize_field("timestamp", &record.start_us)?;
         span.serialize_field("duration", &record.duration_us)?;
@@ -120,11 +113,16 @@ impl Serialize for Span<'_> {
         } else if remote.is_some() {
             span.serialize_field("remoteEndpoint", &remote)?;
         }
-        if notes.annotations > 0 {
-            span.serialize_field("annotations", &Annotations(notes.sorted_annotations(record)))?;
+        if record.annotations().next().is_some() {
+            span.serialize_field("annotations", &Annotations(record))?;
         }
-        if notes.present | site.present != 0 {
-            span.serialize_field("tags", &Tags { notes: &notes, site })?;
+        if let Some(tags) = known_tags {
+            span.serialize_field("tags", tags)?;
+        } else if let Some(own) = &own {
+            let tags = Tags { own, site: &site.tags };
+            if !tags.is_empty() {
+                span.serialize_field("tags", &tags)?;
+            }
         }
         if record.debug {
             span.serialize_field("debug", &true)?;
@@ -133,103 +131,35 @@ impl Serialize for Span<'_> {
     }
 }
 
-/// Annotations that are sorted without an allocation; a span with retries may have more.
-const FEW_ANNOTATIONS: usize = 8;
-
-/// The notes of one span, by key.
-struct Noted<'a> {
-    /// One bit for each tag that has a value.
-    present: u64,
-    values: [&'a [u8]; Tag::ALL.len()],
-    annotations: usize,
-    few: [(u64, &'a [u8]); FEW_ANNOTATIONS],
-    many: Vec<(u64, &'a [u8])>,
-}
-
-impl<'a> Noted<'a> {
-    fn read(record: &SpanRecord<'a>) -> Self {
-        let mut noted = Self {
-            present: 0,
-            values: [b""; Tag::ALL.len()],
-            annotations: 0,
-            few: [(0, b""); FEW_ANNOTATIONS],
-            many: Vec::new(),
-        };
-        for entry in record.entries() {
-            match entry {
-                Entry::Tag(tag, value) => {
-                    if let Some(place) = noted.values.get_mut(usize::from(tag.index())) {
-                        *place = value;
-                        noted.present |= 1 << tag.index();
-                    }
-                }
-                Entry::Annotation(at_us, text) => {
-                    if let Some(place) = noted.few.get_mut(noted.annotations) {
-                        *place = (at_us, text);
-                    }
-                    noted.annotations += 1;
-                }
-            }
-        }
-        noted
-    }
-
-    /// By time, then by text.
-    fn sorted_annotations(&mut self, record: &SpanRecord<'a>) -> &[(u64, &'a [u8])] {
-        let annotations = match self.few.get_mut(..self.annotations) {
-            Some(few) => few,
-            None => {
-                let annotation = |entry| match entry {
-                    Entry::Annotation(at_us, text) => Some((at_us, text)),
-                    Entry::Tag(..) => None,
-                };
-                self.many = record.entries().filter_map(annotation).collect();
-                &mut self.many
-            }
-        };
-        annotations.sort_unstable();
-        annotations
-    }
-}
-
-/// Tags in the order of their keys; a span's own wins over its place's.
-struct Tags<'a> {
-    notes: &'a Noted<'a>,
-    site: &'a SiteJson,
-}
-
-impl Serialize for Tags<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        let mut constants = self.site.tags.iter();
-        for (tag, value) in Tag::ALL.iter().zip(self.notes.values) {
-            let bit = 1_u64 << tag.index();
-            // Both lists are in the order of keys, so the next constant is the one of this key.
-            let constant = if self.site.present & bit == 0 { None } else { constants.next() };
-            if self.notes.present & bit != 0 {
-                map.serialize_entry(tag.text(), &Lossy(value))?;
-            } else if let Some((_, value)) = constant {
-                map.serialize_entry(tag.text(), value)?;
-            }
-        }
-        map.end()
-    }
-}
-
-struct Annotations<'a>(&'a [(u64, &'a [u8])]);
+/// By time, then by text, without repeats.
+struct Annotations<'a>(&'a SpanRecord<'a>);
 
 impl Serialize for Annotations<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list = serializer.serialize_seq(None)?;
-        let mut last = None;
-        for annotation in self.0 {
-            if last != Some(annotation) {
-                list.serialize_element(&Annotation { at_us: annotation.0, text: annotation.1 })?;
-            }
-            last = Some(annotation);
+        let Self(record) = self;
+        // They nearly always are in order, and need no memory then.
+        if record.annotations().is_sorted() {
+            return annotation_list(record.annotations(), serializer);
         }
-        list.end()
+        let mut sorted: Vec<_> = record.annotations().collect();
+        sorted.sort_unstable();
+        annotation_list(sorted.into_iter(), serializer)
     }
+}
+
+fn annotation_list<'a, S: Serializer>(
+    sorted: impl Iterator<Item = (u64, &'a [u8])>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut list = serializer.serialize_seq(None)?;
+    let mut last = None;
+    for (at_us, text) in sorted {
+        if last != Some((at_us, text)) {
+            list.serialize_element(&Annotation { at_us, text })?;
+        }
+        last = Some((at_us, text));
+    }
+    list.end()
 }
 
 struct Annotation<'a> {
@@ -296,21 +226,8 @@ impl Serialize for WideHex {
     }
 }
 
-/// A name, whose ASCII letters were made lower case when it was recorded.
-struct Name<'a>(&'a [u8]);
-
-impl Serialize for Name<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.is_ascii() {
-            Lossy(self.0).serialize(serializer)
-        } else {
-            serializer.serialize_str(&String::from_utf8_lossy(self.0).to_lowercase())
-        }
-    }
-}
-
 /// Text from outside: what is not UTF-8 in it is replaced.
-struct Lossy<'a>(&'a [u8]);
+pub(super) struct Lossy<'a>(pub(super) &'a [u8]);
 
 impl Serialize for Lossy<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -3,6 +3,7 @@
 pub mod body;
 mod json;
 pub mod sender;
+mod tags;
 pub mod v2;
 
 /// The configuration's telemeters of kind `io.l5d.zipkin` and `io.zipkin.http`, HTTP transport.

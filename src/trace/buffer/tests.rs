@@ -53,11 +53,11 @@ fn site(service: &str) -> Site {
     Site::new(SiteParts { kind: Kind::Client, service, span_name, remote_service, tags: Vec::new() })
 }
 
-fn head(trace: u64, end: Monotonic) -> SpanHead<'static> {
+fn head(trace: u64, end: Monotonic) -> SpanHead {
     let trace = TraceId::short(NonZeroU64::new(trace).unwrap());
     let context = TraceContext::new(SpanId::new(1).unwrap(), None, trace, Decision::Yes, 0);
     let start = Monotonic::default();
-    SpanHead { context, start, end, local: None, remote: None, name: SpanName::Text(b"get /") }
+    SpanHead { context, start, end, local: None, remote: None, name: SpanName::OfSite }
 }
 
 impl Bench {

@@ -16,7 +16,7 @@ fn site() -> Site {
     })
 }
 
-fn head(context: TraceContext) -> SpanHead<'static> {
+fn head(context: TraceContext) -> SpanHead {
     let at = Monotonic::from_nanos(5);
     SpanHead { context, start: at, end: at, local: None, remote: None, name: SpanName::OfSite }
 }
@@ -28,7 +28,7 @@ fn root() -> TraceContext {
 const TIMES: Times = Times { start_us: 1_700_000_000_000_000, duration_us: 42 };
 
 /// Writes one record and hands what was read back to `check`.
-fn round_trip(head: &SpanHead<'_>, notes: &Notes, check: impl FnOnce(SpanRecord<'_>)) {
+fn round_trip(head: &SpanHead, notes: &Notes, check: impl FnOnce(SpanRecord<'_>)) {
     let (site, mut out) = (site(), Vec::new());
     encode(&mut out, 0b101, 0, head, TIMES, notes);
     let sites = [Arc::clone(site.parts())];
@@ -54,47 +54,41 @@ fn everything_recorded_is_read_back() {
     let head = SpanHead {
         local: Some("127.0.0.1:9000".parse().unwrap()),
         remote: Some("[2001:db8::1]:443".parse().unwrap()),
-        name: SpanName::Request { method: b"GET", target: b"/Admin/Ping?Secret=1" },
+        name: SpanName::Request,
         ..head(context)
     };
     let mut notes = Notes::new();
+    notes.tag(Tag::HttpUri, b"/Admin/Ping?Secret=1");
     notes.annotate(Note::WireSend, 9);
     round_trip(&head, &notes, |record| {
         assert_eq!((record.trace, record.span, record.parent), (trace, span, SpanId::new(2)));
         assert_eq!((record.start_us, record.duration_us), (TIMES.start_us, 42));
         assert_eq!((record.local, record.remote), (head.local, head.remote));
-        assert_eq!(record.name, Some(b"get /admin/ping".as_slice()));
+        assert_eq!(record.name, SpanName::Request);
         assert!(record.debug);
         assert_eq!(record.takers, 0b101);
         assert_eq!(record.site.service, "router1");
-        assert_eq!(record.entries().collect::<Vec<_>>(), [Entry::Annotation(9, b"ws")]);
+        assert_eq!(record.tag_bytes(), notes.tag_bytes());
+        assert_eq!(record.tags().collect::<Vec<_>>(), [(Tag::HttpUri, b"/Admin/Ping?Secret=1".as_slice())]);
+        assert_eq!(record.annotations().collect::<Vec<_>>(), [(9, b"ws".as_slice())]);
     });
 }
 
 #[test]
 fn what_is_absent_stays_absent() {
     round_trip(&head(root()), &Notes::new(), |record| {
-        assert_eq!((record.parent, record.local, record.remote, record.name), (None, None, None, None));
+        assert_eq!((record.parent, record.local, record.remote), (None, None, None));
+        assert_eq!(record.name, SpanName::OfSite);
         assert_eq!(record.trace, root().trace);
         assert!(!record.debug);
-        assert_eq!(record.entries().count(), 0);
+        assert_eq!((record.tags().count(), record.annotations().count()), (0, 0));
     });
 }
 
 #[test]
-fn names_are_built_from_method_and_path_and_have_a_limit() {
-    let long = [b'A'; 2 * MAX_NAME_BYTES];
-    let cases: &[(SpanName<'_>, &[u8])] = &[
-        (SpanName::Request { method: b"GET", target: b"/A?q" }, b"get /a"),
-        (SpanName::Request { method: b"GET", target: b"" }, b"get"),
-        (SpanName::Request { method: b"OPTIONS", target: b"*" }, b"options *"),
-        (SpanName::Text(b"Router1 /svc/X"), b"router1 /svc/x"),
-        (SpanName::Text(&long), &[b'a'; MAX_NAME_BYTES]),
-    ];
-    for (name, expected) in cases {
-        round_trip(&SpanHead { name: *name, ..head(root()) }, &Notes::new(), |record| {
-            assert_eq!(record.name, Some(*expected));
-        });
+fn each_kind_of_name_is_read_back() {
+    for name in [SpanName::OfSite, SpanName::Request, SpanName::Method] {
+        round_trip(&SpanHead { name, ..head(root()) }, &Notes::new(), |record| assert_eq!(record.name, name));
     }
 }
 
@@ -102,7 +96,9 @@ fn names_are_built_from_method_and_path_and_have_a_limit() {
 fn a_record_cut_anywhere_is_no_record() {
     let (site, mut out) = (site(), Vec::new());
     let head = SpanHead { local: Some("127.0.0.1:1".parse().unwrap()), ..head(root()) };
-    encode(&mut out, 1, 0, &head, TIMES, &Notes::new());
+    let mut notes = Notes::new();
+    notes.tag(Tag::HttpUri, b"/");
+    encode(&mut out, 1, 0, &head, TIMES, &notes);
     let sites = [Arc::clone(site.parts())];
     for length in 0..out.len() {
         assert!(decode(&out[..length], &sites).is_none(), "{length}");
@@ -116,7 +112,7 @@ fn a_head_with_every_part_is_as_long_as_the_limit() {
     let span = SpanId::new(1).unwrap();
     let context = TraceContext::new(span, Some(span), trace, Decision::Yes, 1);
     let v6 = Some("[::1]:443".parse().unwrap());
-    let head = SpanHead { local: v6, remote: v6, name: SpanName::Text(b""), ..head(context) };
+    let head = SpanHead { local: v6, remote: v6, ..head(context) };
     let mut out = Vec::new();
     encode(&mut out, 1, 0, &head, TIMES, &Notes::new());
     assert_eq!(out.len(), MAX_HEAD_BYTES);
@@ -128,7 +124,7 @@ proptest! {
         let sites = [Arc::clone(site().parts())];
         let mut rest = bytes.as_slice();
         while let Some((record, after)) = decode(rest, &sites) {
-            let _ = record.entries().count();
+            let _ = record.tags().count() + record.annotations().count();
             rest = after;
         }
     }

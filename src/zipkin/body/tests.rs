@@ -38,7 +38,7 @@ fn context(trace: &str, flags: u64) -> TraceContext {
     TraceContext::new(span, parent, TraceId::parse(trace.as_bytes()).unwrap(), Decision::Yes, flags)
 }
 
-fn head(name: SpanName<'_>) -> SpanHead<'_> {
+fn head(name: SpanName) -> SpanHead {
     let (start, end) = (Monotonic::from_nanos(1_000), Monotonic::from_nanos(43_000));
     SpanHead { context: context("c", 0), start, end, local: None, remote: None, name }
 }
@@ -56,7 +56,7 @@ fn encode_all(batches: &Receiver<Batch>, limits: BodyLimits) -> Vec<Body> {
 }
 
 /// The text of one span, `timestamp` (which is the machine's) made 0.
-fn text(parts: SiteParts, head: &SpanHead<'_>, notes: &Notes) -> String {
+fn text(parts: SiteParts, head: &SpanHead, notes: &Notes) -> String {
     let (buffer, batches) = buffer(&[1.0]);
     buffer.record(&Site::new(parts), head, notes);
     buffer.hand_over();
@@ -67,7 +67,7 @@ fn text(parts: SiteParts, head: &SpanHead<'_>, notes: &Notes) -> String {
     text.replace(&at.to_string(), "0")
 }
 
-fn value(parts: SiteParts, head: &SpanHead<'_>, notes: &Notes) -> Value {
+fn value(parts: SiteParts, head: &SpanHead, notes: &Notes) -> Value {
     serde_json::from_str::<Value>(&text(parts, head, notes)).unwrap()[0].take()
 }
 
@@ -76,6 +76,7 @@ fn a_span_has_zipkins_fields_in_zipkins_order() {
     let mut notes = Notes::new();
     notes.annotate(Note::WireReceive, 5);
     notes.annotate(Note::WireSend, 4);
+    notes.tag(Tag::HttpReqMethod, b"GET");
     notes.tag(Tag::HttpUri, b"/A?b");
     notes.tag_number(Tag::HttpRspStatus, 200);
     let parts = SiteParts {
@@ -85,14 +86,14 @@ fn a_span_has_zipkins_fields_in_zipkins_order() {
     let head = SpanHead {
         local: Some("127.0.0.1:0".parse().unwrap()),
         remote: Some("127.0.0.1:9001".parse().unwrap()),
-        ..head(SpanName::Request { method: b"GET", target: b"/A?b" })
+        ..head(SpanName::Request)
     };
     let expected = concat!(
         r#"[{"traceId":"000000000000000c","parentId":"000000000000000a","id":"000000000000000b","kind":"CLIENT","#,
         r#""name":"get /a","timestamp":0,"duration":42,"localEndpoint":{"serviceName":"router1","ipv4":"127.0.0.1"},"#,
         r#""remoteEndpoint":{"serviceName":"$/inet/127.1/9001","ipv4":"127.0.0.1","port":9001},"#,
         r#""annotations":[{"timestamp":4,"value":"ws"},{"timestamp":5,"value":"wr"}],"#,
-        r#""tags":{"client":"/$/inet","http.rsp.status":"200","http.uri":"/A?b","router.label":"Router1"}}]"#,
+        r#""tags":{"client":"/$/inet","http.req.method":"GET","http.rsp.status":"200","http.uri":"/A?b","router.label":"Router1"}}]"#,
     );
     assert_eq!(text(parts, &head, &notes), expected);
 }
@@ -100,7 +101,7 @@ fn a_span_has_zipkins_fields_in_zipkins_order() {
 #[test]
 fn what_is_absent_is_left_out() {
     let parts = SiteParts { service: String::new(), ..parts(Kind::Server, &[]) };
-    let span = value(parts, &head(SpanName::Text(b"")), &Notes::new());
+    let span = value(parts, &head(SpanName::Request), &Notes::new());
     let expected = json!({
         "traceId": "000000000000000c", "parentId": "000000000000000a", "id": "000000000000000b",
         "kind": "SERVER", "timestamp": 0, "duration": 42,
@@ -174,13 +175,13 @@ fn annotations_are_sorted_by_time_then_text_without_repeats() {
 fn text_from_outside_cannot_break_out_of_its_string() {
     let mut notes = Notes::new();
     notes.tag(Tag::HttpUri, b"/\"},{\\\x00\x1f\n\xff\xe2\x80\xa8");
+    notes.tag(Tag::HttpReqMethod, "G\"T\0ÄÖ\u{130}".as_bytes());
     notes.annotate_text(b"\"]}\xc3", 1);
-    let name = SpanName::Request { method: b"G\"T", target: "/ÄÖ\u{130}".as_bytes() };
-    let span = value(parts(Kind::Server, &[(Tag::Service, "/svc/\"")]), &head(name), &notes);
+    let span = value(parts(Kind::Server, &[(Tag::Service, "/svc/\"")]), &head(SpanName::Request), &notes);
     assert_eq!(span["tags"]["http.uri"], "/\"},{\\\0\u{1f}\n\u{fffd}\u{2028}");
     assert_eq!(span["tags"]["service"], "/svc/\"");
     assert_eq!(span["annotations"][0]["value"], "\"]}\u{fffd}");
-    assert_eq!(span["name"], "g\"t /äöi\u{307}");
+    assert_eq!(span["name"], "g\"t\0äöi\u{307} /\"},{\\\0\u{1f}\n\u{fffd}\u{2028}");
 }
 
 #[test]
