@@ -79,7 +79,7 @@ metric() {
 }
 
 shows_viewer() {
-    http http://localhost:9411/ | grep -qi '<html'
+    http -L http://localhost:9411/ | grep -qi '<html'
 }
 
 port_is_free() {
