@@ -99,6 +99,8 @@ impl Recording {
         match fault {
             Fault::BindingTimeout { .. } => self.server.annotate(Note::FinagleTimeout, at_us),
             Fault::Unbound(text) => self.server.tag(Tag::NamerFailure, text.as_bytes()),
+            // The look-up itself has worked; it found no destination.
+            Fault::Unroutable { .. } => self.server.annotate(Note::NamerSuccess, at_us),
             _ => {}
         }
     }

@@ -17,6 +17,8 @@ fn a_request_without_a_route_is_one_server_span() {
     assert_eq!(span.tag("io.buoyant.router.Failure"), Some("ClientAcquisition"));
     assert_eq!(span.tag("http.rsp.status"), Some("502"));
     assert_eq!(span.tag("error"), Some("Unable to route request!"));
+    let texts: Vec<_> = span.annotations.iter().map(|at| at.value.as_str()).collect();
+    assert_eq!(texts, ["namer.success"]);
     assert_eq!((span.tag("client"), span.tag("residual")), (None, None), "{span:#?}");
 }
 
