@@ -99,11 +99,6 @@ impl Destination {
         before - idle.len()
     }
 
-    /// Closes all idle connections.
-    pub fn close_idle(&self) {
-        self.idle.borrow_mut().clear();
-    }
-
     /// How many idle connections are kept.
     #[must_use]
     pub fn idle(&self) -> usize {

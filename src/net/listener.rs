@@ -56,7 +56,7 @@ impl Listener {
         self.socket.local_addr()?.as_socket().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
     }
 
-    /// The next connection; none once [`Listener::close`] was called and all that were waiting are taken.
+    /// The next connection; none once [`Listener::close`] was called.
     ///
     /// # Errors
     /// The socket's; EMFILE and its kin come back at once, so the caller has to pause.
@@ -79,7 +79,7 @@ impl Listener {
         .await
     }
 
-    /// Stops listening: connection attempts are refused from now on.
+    /// Stops listening: connection attempts are refused from now on, and the kernel resets those not accepted yet.
     pub fn close(&self) {
         self.is_closed.set(true);
         // Raises an event that ends a pending `accept`.

@@ -77,9 +77,6 @@ impl Callers {
             // Its pending read ends as if the caller had closed.
             caller.stream.close_read();
         }
-        if self.open() == 0 {
-            self.ended.notify();
-        }
     }
 
     /// Waits until no connection is open.

@@ -117,14 +117,8 @@ impl Server {
                 Ok(Some(stream)) => {
                     self.shared.accept_failing.set(false);
                     let served = connection::serve(Rc::clone(&self), stream);
-                    let server = Rc::clone(&self);
-                    let task = async move {
-                        // A panic ends this connection and nothing else.
-                        if AssertUnwindSafe(served).catch_unwind().await.is_err() {
-                            server.shared.registry.counters.task_panics.inc();
-                        }
-                    };
-                    glommio::spawn_local(task).detach();
+                    let registry = Arc::clone(&self.shared.registry);
+                    glommio::spawn_local(async move { contain(served, &registry).await }).detach();
                 }
                 Ok(None) => return,
                 Err(error) => self.pause_accepting(&error).await,
@@ -143,5 +137,27 @@ impl Server {
     }
 }
 
+/// Runs the task of one connection: a panic ends this connection, is counted, and ends nothing else.
+async fn contain(task: impl Future<Output = ()>, registry: &Registry) {
+    if AssertUnwindSafe(task).catch_unwind().await.is_err() {
+        registry.counters.task_panics.inc();
+    }
+}
+
 /// Notes kept for reuse, about one for each sampled request that is served at the same time.
 const MAX_SPARE_RECORDINGS: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_lite::future::block_on;
+
+    #[test]
+    fn a_panic_ends_the_task_of_its_connection_and_is_counted() {
+        let registry = Registry::default();
+        block_on(contain(async { panic!("for this test") }, &registry));
+        assert_eq!(registry.counters.task_panics.value(), 1);
+        block_on(contain(async {}, &registry));
+        assert_eq!(registry.counters.task_panics.value(), 1);
+    }
+}
